@@ -1,0 +1,38 @@
+# The two commands that matter: `make demo` and `make test`. Each makes .venv and installs into it.
+PYTHON ?= python3
+BIN := .venv/bin
+DATA ?= ../shared/data
+DEMO ?=
+
+.PHONY: demo test test-slow lint real install clean
+
+demo: install
+	$(BIN)/ynet3d demo --out demo $(DEMO)
+
+test: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-slow: install
+	$(BIN)/python -m pytest -m slow
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The main job on real CT, which is not part of this repository.
+real: install
+	@if [ -d "$(DATA)/lits_subset" ]; then $(BIN)/ynet3d real "$(DATA)" --out real; \
+	else echo "make real: skipped, there is no real CT at $(DATA) (set DATA=...)."; fi
+
+install: .venv/.installed
+
+# torch comes first and by its pinned version: other packages must not pull another build of it.
+.venv/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[all,dev]"
+	touch $@
+
+clean:
+	rm -rf .venv demo real build src/*.egg-info

@@ -1,0 +1,78 @@
+"""Choosing the device, the precision it is good at, and saying in words when memory runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from ynet3d.errors import InputError, YnetError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device called `name`; "auto" takes CUDA, then Apple's MPS, then the CPU.
+
+    Raises:
+        InputError: no such device here.
+    """
+    if name not in DEVICES:
+        raise InputError(f"There is no device {name!r}: choose one of {', '.join(DEVICES)}.")
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(device for device, there in available.items() if there)
+    if not available[name]:
+        raise InputError(f"This machine has no usable {name} device: use --device auto or cpu.")
+    return torch.device(name)
+
+
+def computes_in_bfloat16(device: torch.device) -> bool:
+    """Whether `device` has bfloat16 arithmetic; without it, PyTorch emulates it very slowly."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        features = torch.cpu.get_capabilities()
+        return bool(features.get("avx512_bf16") or features.get("amx_bf16"))
+    return False
+
+
+def precision(device: torch.device, *, mixed: bool) -> AbstractContextManager[object]:
+    """Autocast to bfloat16 if `mixed` and the device computes in it, otherwise float32."""
+    if mixed and computes_in_bfloat16(device):
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return nullcontext()
+
+
+NetworkOrTensor = TypeVar("NetworkOrTensor", nn.Module, torch.Tensor)
+
+
+def channels_last(thing: NetworkOrTensor, device: torch.device) -> NetworkOrTensor:
+    """Move to `device`, on a CPU with channels last in memory.
+
+    PyTorch's fast 3D convolution on a CPU takes small maps only in this layout and in batches of
+    two or more (torch 2.13).
+    """
+    if device.type == "cpu":
+        return thing.to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    return thing.to(device)
+
+
+@contextmanager
+def explained_memory_errors(advice: str) -> Iterator[None]:
+    """Turn an allocation that failed into one sentence that ends with `advice`."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise YnetError(f"Out of memory: {advice}.") from error
+    except RuntimeError as error:
+        if "can't allocate memory" in str(error) or "out of memory" in str(error).lower():
+            raise YnetError(f"Out of memory: {advice}.") from error
+        raise

@@ -1,0 +1,26 @@
+"""Errors that reach the user as one sentence, with the exit code of the command line."""
+
+
+class YnetError(Exception):
+    """Something failed on our side or the machine's (disk full, out of memory): exit code 1."""
+
+    exit_code = 1
+
+
+class InputError(YnetError):
+    """What the user gave cannot be used: exit code 2.
+
+    The message is one sentence: what was found, what was expected, how to fix it.
+    """
+
+    exit_code = 2
+
+
+class MissingExtraError(YnetError):
+    """An optional part is not installed."""
+
+    def __init__(self, package: str, *, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package {package}, which is not installed: "
+            f"pip install 'ynet3d[{extra}]'"
+        )

@@ -1,0 +1,72 @@
+"""Outputs are written under a temporary name and moved into place, so none is ever half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ynet3d.errors import InputError, YnetError
+
+
+def ensure_output_folder(folder: str | Path) -> Path:
+    """Create `folder` (and its parents) and make sure that it can be written.
+
+    Raises:
+        InputError: the path is a file, or cannot be created or written.
+    """
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except FileExistsError:
+        raise InputError(
+            f"The output folder {path} is a file: give a folder, or a name that does not exist yet."
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"The output folder {path} cannot be written ({error.strerror}): "
+            "choose another folder with -o, or change its permissions."
+        ) from None
+    return path
+
+
+@contextmanager
+def atomic_path(target: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `target`; move it to `target` if the block succeeds.
+
+    The temporary name keeps every suffix of the target, because writers choose the format by it.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    suffix = "".join(target.suffixes[-2:])
+    handle, name = tempfile.mkstemp(prefix=".writing-", suffix=suffix, dir=target.parent)
+    os.close(handle)
+    # mkstemp makes files private; give them the permissions that open() would have given.
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(name, 0o666 & ~mask)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    except OSError as error:
+        raise YnetError(f"{target} could not be written: {error.strerror or error}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(target: str | Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    with atomic_path(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(target: str | Path, content: Any) -> None:
+    """Write JSON atomically; NaN and infinity are refused, because JSON has neither."""
+    write_text(target, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
