@@ -1,0 +1,27 @@
+"""Reading and writing volumes, and their geometry."""
+
+from ynet3d.volumes.checks import Problem, ct_problems
+from ynet3d.volumes.dicom_series import SeriesSummary
+from ynet3d.volumes.formats import find_volumes, is_volume_path, strip_suffix
+from ynet3d.volumes.orientation import CANONICAL, Reorientation, turned_like
+from ynet3d.volumes.reading import list_series, read_label, read_volume
+from ynet3d.volumes.volume import Volume
+from ynet3d.volumes.writing import write_label, write_volume
+
+__all__ = [
+    "CANONICAL",
+    "Problem",
+    "Reorientation",
+    "SeriesSummary",
+    "Volume",
+    "ct_problems",
+    "find_volumes",
+    "is_volume_path",
+    "list_series",
+    "read_label",
+    "read_volume",
+    "strip_suffix",
+    "turned_like",
+    "write_label",
+    "write_volume",
+]

@@ -1,0 +1,148 @@
+"""From slice positions to one regular grid, or a clear refusal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ynet3d.errors import InputError
+from ynet3d.volumes.dicom_headers import SliceHeader
+from ynet3d.volumes.dicom_series import slice_normal
+from ynet3d.volumes.itk import LPS_TO_RAS
+
+#: Two slices this near along the normal are at the same place.
+SAME_POSITION_MM = 1e-3
+#: One step may be this much longer or shorter than another (positions are often rounded to 0.1 mm,
+#: and two steps have up to four roundings of 0.05 mm).
+STEP_TOLERANCE_MM = 0.21
+#: A slice may lie this far from its place on the regular grid, in any direction.
+PLACE_TOLERANCE_MM = 0.2
+#: Pixel spacings of one series agree to this.
+PIXEL_SPACING_TOLERANCE_MM = 1e-3
+#: Direction cosines of one series agree to this (0.06 degrees).
+COSINE_TOLERANCE = 1e-3
+#: A step longer than this times the usual one means that slices are missing.
+_GAP_FACTOR = 1.5
+#: More irregular steps than this share are not gaps, but a series of mixed spacing.
+_MOST_GAPS = 0.1
+
+
+def check_same_plane(slices: Sequence[SliceHeader], name: str) -> None:
+    """All slices of a series have one size, one pixel spacing and one orientation.
+
+    Raises:
+        InputError: they differ.
+    """
+    advice = "this is not one scan; name one series with --series UID, or take the odd files out"
+    sizes = Counter(f"{header.columns} x {header.rows} pixels" for header in slices)
+    if len(sizes) > 1:
+        raise InputError(f"{name} mixes image sizes ({_counted(sizes.items())}): {advice}.")
+    if _spread([header.pixel_spacing for header in slices]) > PIXEL_SPACING_TOLERANCE_MM:
+        spacings = Counter(
+            f"{header.pixel_spacing[1]:g} x {header.pixel_spacing[0]:g} mm" for header in slices
+        )
+        raise InputError(
+            f"{name} mixes pixel spacings ({_counted(spacings.most_common(3))}): {advice}."
+        )
+    if min(slices[0].pixel_spacing) <= 0:
+        raise InputError(f"{name} says that its pixels have no size: export it again.")
+    if _spread([header.orientation for header in slices]) > COSINE_TOLERANCE:
+        turns = Counter(
+            ", ".join(f"{cosine:.3f}" for cosine in header.orientation) for header in slices
+        )
+        raise InputError(
+            f"{name} mixes slice orientations ({_counted(turns.most_common(3))}): {advice}."
+        )
+    row, column = np.array(slices[0].orientation[:3]), np.array(slices[0].orientation[3:])
+    wrong = (abs(row @ row - 1.0), abs(column @ column - 1.0), abs(row @ column))
+    if max(wrong) > COSINE_TOLERANCE:
+        raise InputError(
+            f"{name} has row and column directions that are not perpendicular unit vectors "
+            f"({', '.join(f'{value:g}' for value in slices[0].orientation)}): export it again."
+        )
+
+
+def sort_slices(slices: Sequence[SliceHeader]) -> list[list[SliceHeader]]:
+    """Slices along their normal; those at one place share an entry."""
+    normal = slice_normal(slices[0])
+
+    def place(header: SliceHeader) -> float:
+        return float(np.dot(header.position, normal))
+
+    places: list[list[SliceHeader]] = []
+    for header in sorted(slices, key=place):
+        if places and abs(place(header) - place(places[-1][0])) <= SAME_POSITION_MM:
+            places[-1].append(header)
+        else:
+            places.append([header])
+    return places
+
+
+def grid_affine(slices: Sequence[SliceHeader], name: str) -> npt.NDArray[np.float64]:
+    """Affine (RAS mm) of sorted slices, one per position.
+
+    The third column is the step from slice to slice as the positions have it. With a tilted gantry
+    that step is not along the normal, and the affine is sheared: it is kept, because every voxel
+    then has its true place and the mask returns on the source grid; the axes are only permuted and
+    flipped for the network, which so sees the slices as they were taken (`ct_problems` warns).
+
+    Raises:
+        InputError: fewer than two slices, missing slices, or uneven steps.
+    """
+    if len(slices) < 2:
+        raise InputError(
+            f"{name} is a single slice: give the folder with all slices of the 3D scan."
+        )
+    normal = slice_normal(slices[0])
+    positions = np.array([header.position for header in slices])
+    along = positions @ normal
+    _check_steps(along, name)
+    step = (positions[-1] - positions[0]) / (len(slices) - 1)
+    expected = positions[0] + np.arange(len(slices))[:, None] * step
+    away = np.linalg.norm(positions - expected, axis=1)
+    if away.max() > PLACE_TOLERANCE_MM:
+        worst = int(away.argmax())
+        raise InputError(
+            f"{name} is not a straight, even stack: the slice at {along[worst]:.2f} mm lies "
+            f"{away[worst]:.2f} mm from its place (at most {PLACE_TOLERANCE_MM} mm is accepted): "
+            "resample it, or export it again."
+        )
+    lps = np.eye(4)
+    first = slices[0]
+    lps[:3, 0] = np.array(first.orientation[:3]) * first.pixel_spacing[1]
+    lps[:3, 1] = np.array(first.orientation[3:]) * first.pixel_spacing[0]
+    lps[:3, 2] = step
+    lps[:3, 3] = positions[0]
+    return LPS_TO_RAS @ lps
+
+
+def _check_steps(along: npt.NDArray[np.float64], name: str) -> None:
+    steps = np.diff(along)
+    usual = float(np.percentile(steps, 50, method="lower"))
+    odd = np.flatnonzero(np.abs(steps - usual) > STEP_TOLERANCE_MM)
+    if odd.size == 0:
+        return
+    few = odd.size <= max(1.0, _MOST_GAPS * steps.size)
+    if few and (steps[odd] > _GAP_FACTOR * usual).all():
+        missing = int(np.rint(steps[odd] / usual - 1).sum())
+        gaps = " and ".join(f"{along[at]:.2f} and {along[at + 1]:.2f} mm" for at in odd[:3])
+        more = f" and {odd.size - 3} more places" if odd.size > 3 else ""
+        raise InputError(
+            f"{name} lacks {missing} slice{'s' if missing > 1 else ''} between {gaps}{more} "
+            f"(slices are {usual:g} mm apart): export or copy the complete series."
+        )
+    raise InputError(
+        f"{name} mixes slice spacings (from {steps.min():g} to {steps.max():g} mm): one even "
+        "spacing was expected; give one reconstruction, or resample it."
+    )
+
+
+def _spread(rows: Sequence[tuple[float, ...]]) -> float:
+    return float(np.ptp(np.array(rows), axis=0).max())
+
+
+def _counted(items: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{what} in {count} slices" for what, count in items)

@@ -1,0 +1,153 @@
+"""Reading volumes of every kind through one door."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from ynet3d.errors import InputError, YnetError
+from ynet3d.volumes.dicom import read_dicom, refuse_single_file
+from ynet3d.volumes.dicom_series import SeriesSummary
+from ynet3d.volumes.dicom_series import list_series as list_series_in_folder
+from ynet3d.volumes.formats import (
+    DICOM_SUFFIXES,
+    EXPECTED,
+    ITK_SUFFIXES,
+    NIFTI_SUFFIXES,
+    ZIP_SUFFIX,
+    describe_content,
+    is_dicom_head,
+    is_nifti_head,
+    is_volume_path,
+    natural_key,
+    read_head,
+    volume_suffix,
+)
+from ynet3d.volumes.itk import read_itk
+from ynet3d.volumes.nifti import read_nifti
+from ynet3d.volumes.volume import Volume
+from ynet3d.volumes.zips import unpacked
+
+
+def read_volume(path: str | Path, *, series: str | None = None) -> Volume:
+    """Read a CT from NIfTI, NRRD, MetaImage, a DICOM folder, or a zip of one of these.
+
+    Args:
+        path: a file, or a folder of DICOM slices (nested folders and several series are fine).
+        series: SeriesInstanceUID to take from DICOM; else the axial CT series of most slices.
+
+    Returns:
+        array (i, j, k) in the source's voxel order, in HU: int16 where that is exact, else float32.
+
+    Raises:
+        InputError: there is no such path, or it does not hold one 3D volume.
+    """
+    return _read(_existing(path), series=series, label=False)
+
+
+def read_label(path: str | Path) -> Volume:
+    """Read a label map, of the same kinds as `read_volume`, as uint8.
+
+    What the values mean is not checked here.
+
+    Raises:
+        InputError: it cannot be read, or a value is not a whole number from 0 to 255.
+    """
+    return _read(_existing(path), series=None, label=True)
+
+
+def list_series(path: str | Path) -> list[SeriesSummary]:
+    """DICOM series in a folder or zip, the one that `read_volume` would take first.
+
+    Raises:
+        InputError: no such path, neither a folder nor a zip, or a damaged file in it.
+    """
+    path = _existing(path)
+    if path.is_dir():
+        return list_series_in_folder(path)
+    with _unpacked_as(path) as folder:
+        return list_series_in_folder(folder)
+
+
+def _existing(path: str | Path) -> Path:
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path} does not exist: check the path, and give {EXPECTED}.")
+    return path
+
+
+def _read(path: Path, *, series: str | None, label: bool) -> Volume:
+    if path.is_dir():
+        return _read_folder(path, series=series, label=label)
+    suffix = volume_suffix(path)
+    if suffix in NIFTI_SUFFIXES:
+        return read_nifti(path, label=label)
+    if suffix in ITK_SUFFIXES:
+        return read_itk(path, label=label)
+    head = read_head(path)
+    if suffix == ZIP_SUFFIX:
+        if not head.startswith(b"PK"):
+            raise InputError(f"{path} is {describe_content(head)}, not a zip: give {EXPECTED}.")
+        return _read_zip(path, series=series, label=label)
+    if is_dicom_head(head) or suffix in DICOM_SUFFIXES:
+        raise refuse_single_file(path)
+    if is_nifti_head(head):
+        return read_nifti(path, label=label)
+    raise InputError(
+        f"{path} is {describe_content(head)}, and its name is not that of a volume: give "
+        f"{EXPECTED}."
+    )
+
+
+def _read_folder(path: Path, *, series: str | None, label: bool) -> Volume:
+    files = _files(path)
+    if not files:
+        raise InputError(f"{path} is an empty folder: give {EXPECTED}.")
+    volumes = [file for file in files if is_volume_path(file)]
+    if volumes and len(volumes) == len(files):
+        names = ", ".join(str(file.relative_to(path)) for file in volumes[:3])
+        more = ", ..." if len(volumes) > 3 else ""
+        raise InputError(
+            f"{path} holds {len(volumes)} volume file{'s' if len(volumes) > 1 else ''} ({names}"
+            f"{more}) and no DICOM: give one file, not its folder."
+        )
+    return read_dicom(path, series=series, label=label)
+
+
+def _read_zip(path: Path, *, series: str | None, label: bool) -> Volume:
+    with _unpacked_as(path) as folder:
+        files = _files(folder)
+        volumes = [file for file in files if is_volume_path(file)]
+        # .nhdr and .mhd come with a data file beside them.
+        single = len(volumes) == 1 and len(files) <= 2
+        volume = _read(volumes[0] if single else folder, series=series, label=label)
+        return replace(volume, source=str(path))
+
+
+@contextmanager
+def _unpacked_as(path: Path) -> Iterator[Path]:
+    """`unpacked`, with the zip's own name in every error instead of the temporary folder's."""
+    try:
+        with unpacked(path) as folder:
+            try:
+                yield folder
+            except YnetError as error:
+                text = str(error).replace(f"{folder}{os.sep}", f"{path}: ")
+                error.args = (text.replace(str(folder), str(path)),)
+                raise
+    except OSError as error:
+        raise YnetError(f"{path} could not be unpacked: {error.strerror or error}.") from None
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files in a folder and those inside, hidden ones left out, in natural order."""
+    found = [
+        file
+        for file in folder.rglob("*")
+        if file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    ]
+    return sorted(found, key=lambda file: natural_key(str(file)))
