@@ -1,0 +1,1 @@
+"""One module for each way in which data sets lie on disk."""
