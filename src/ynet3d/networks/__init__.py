@@ -1,0 +1,29 @@
+"""The networks, by name: `create_network("3dynet", width=64)`, `list_networks()`."""
+
+from ynet3d.networks.complexity import Complexity, complexity
+from ynet3d.networks.initialisation import he_normal
+from ynet3d.networks.registry import (
+    NetworkEntry,
+    create_network,
+    list_networks,
+    network_entry,
+    register_network,
+)
+from ynet3d.networks.unet3d import UNet3D
+from ynet3d.networks.vnet import VNet
+from ynet3d.networks.ynet import YNet3D, YNet3DEE
+
+__all__ = [
+    "Complexity",
+    "NetworkEntry",
+    "UNet3D",
+    "VNet",
+    "YNet3D",
+    "YNet3DEE",
+    "complexity",
+    "create_network",
+    "he_normal",
+    "list_networks",
+    "network_entry",
+    "register_network",
+]

@@ -1,0 +1,51 @@
+"""Pieces that several networks share: convolution units, normalisation, padding to a multiple."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+NORMALISATIONS = ("none", "instance", "batch")
+NEGATIVE_SLOPE = 0.01
+
+
+def normalisation_layer(kind: str, channels: int) -> nn.Module:
+    """The layer for `kind`, one of "none", "instance" (affine) and "batch"."""
+    if kind == "none":
+        return nn.Identity()
+    if kind == "instance":
+        return nn.InstanceNorm3d(channels, affine=True)
+    if kind == "batch":
+        return nn.BatchNorm3d(channels)
+    raise ValueError(f"normalisation is {kind!r}, expected one of {', '.join(NORMALISATIONS)}")
+
+
+class ConvolutionUnit(nn.Sequential):
+    """3x3x3 convolution (padding 1), optional normalisation, activation."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, normalisation: str, activation: nn.Module
+    ) -> None:
+        # A normalisation with an affine part makes the convolution's own bias redundant.
+        convolution = nn.Conv3d(
+            in_channels, out_channels, 3, padding=1, bias=normalisation == "none"
+        )
+        super().__init__(convolution, normalisation_layer(normalisation, out_channels), activation)
+
+
+def on_padded(
+    network: Callable[[torch.Tensor], torch.Tensor], image: torch.Tensor, *, multiple: int
+) -> torch.Tensor:
+    """Run `network` on `image` (N, C, D, H, W) padded to a `multiple` in D, H and W; crop back.
+
+    The border voxels are repeated: for a CT that invents no edge, unlike zeros.
+    """
+    depth, height, width = image.shape[2:]
+    after = [-size % multiple for size in (depth, height, width)]
+    if not any(after):
+        return network(image)
+    padded = F.pad(image, (0, after[2], 0, after[1], 0, after[0]), mode="replicate")
+    return network(padded)[:, :, :depth, :height, :width]

@@ -1,0 +1,178 @@
+"""3DYNet and 3DYNet-EE: two VGG19-style 3D encoders, one decoder, long skip connections.
+
+d'Albenzio, Kamkova et al., "3DYNet: a densely interconnected network for volumetric liver and
+tumors segmentation". What the paper leaves open, and what is done here: docs/paper.md.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ynet3d.networks.blocks import NEGATIVE_SLOPE, ConvolutionUnit, on_padded
+from ynet3d.networks.registry import register_network
+
+#: Convolutions in each stage of VGG19, and the stage's width as a multiple of the first one's.
+VGG19_STAGES = ((2, 1), (2, 2), (4, 4), (4, 8), (4, 8))
+DECODER_CONVOLUTIONS = 3
+FUSIONS = ("concat", "sum", "none")
+_PAPER = "d'Albenzio et al., 3DYNet (two VGG19-style encoders, one decoder)"
+
+
+def _vgg_stage(
+    in_channels: int, out_channels: int, *, convolutions: int, normalisation: str
+) -> nn.Sequential:
+    units = [
+        ConvolutionUnit(
+            in_channels if index == 0 else out_channels,
+            out_channels,
+            normalisation=normalisation,
+            activation=nn.ReLU(inplace=True),
+        )
+        for index in range(convolutions)
+    ]
+    return nn.Sequential(*units)
+
+
+class _DecoderBlock(nn.Module):
+    """3x3x3 transposed convolution of stride 2, skip maps joined, three convolutions."""
+
+    def __init__(
+        self, in_channels: int, skip_channels: int, out_channels: int, *, normalisation: str
+    ) -> None:
+        super().__init__()
+        self.upsample = nn.ConvTranspose3d(
+            in_channels, out_channels, 3, stride=2, padding=1, output_padding=1
+        )
+        # The paper concatenates the upsampled map "again"; its copy would only repeat input
+        # channels of the next convolution, so it is joined once: same functions, less work.
+        channels = [out_channels + skip_channels, *[out_channels] * (DECODER_CONVOLUTIONS - 1)]
+        self.convolutions = nn.Sequential(
+            *[
+                ConvolutionUnit(
+                    width,
+                    out_channels,
+                    normalisation=normalisation,
+                    activation=nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True),
+                )
+                for width in channels
+            ]
+        )
+
+    def forward(self, coarse: torch.Tensor, skips: list[torch.Tensor]) -> torch.Tensor:
+        return self.convolutions(torch.cat([self.upsample(coarse), *skips], dim=1))
+
+
+@register_network("3dynet", source=_PAPER)
+class YNet3D(nn.Module):
+    """3DYNet: the maps of both encoders are concatenated into the decoder.
+
+    Args:
+        in_channels: channels of the input (1: CT).
+        num_classes: channels of the output (3: background, liver, tumour).
+        width: channels of the first stage; VGG19's own is 64, its stages w, 2w, 4w, 8w, 8w.
+        fusion: what happens to the two encoders' maps after each pooling: "concat" (the paper's
+            text: both encoders go on with both maps), "sum", or "none" (the authors' public code).
+        normalisation: "none" (the paper's text), "instance" or "batch".
+
+    Input (N, in_channels, D, H, W) of any size, output logits (N, num_classes, D, H, W).
+    """
+
+    #: Skip maps are concatenated (False: summed first, 3DYNet-EE).
+    sums_skips = False
+
+    def __init__(
+        self,
+        *,
+        in_channels: int = 1,
+        num_classes: int = 3,
+        width: int = 64,
+        fusion: str = "concat",
+        normalisation: str = "none",
+    ) -> None:
+        super().__init__()
+        if fusion not in FUSIONS:
+            raise ValueError(f"fusion is {fusion!r}, expected one of {', '.join(FUSIONS)}")
+        if width < 1:
+            raise ValueError(f"width is {width}, expected at least 1")
+        self.fusion = fusion
+        self.multiple = 2 ** (len(VGG19_STAGES) - 1)
+        widths = [width * factor for _, factor in VGG19_STAGES]
+        fused = 2 if fusion == "concat" else 1
+        self.encoders = nn.ModuleList(
+            nn.ModuleList(
+                _vgg_stage(
+                    in_channels if index == 0 else fused * widths[index - 1],
+                    widths[index],
+                    convolutions=convolutions,
+                    normalisation=normalisation,
+                )
+                for index, (convolutions, _) in enumerate(VGG19_STAGES)
+            )
+            for _ in range(2)
+        )
+        self.pool = nn.MaxPool3d(2)
+        joined = 1 if self.sums_skips else 2
+        self.decoder = nn.ModuleList()
+        coarse = joined * widths[-1]
+        for skip in reversed(widths[:-1]):
+            self.decoder.append(
+                _DecoderBlock(coarse, joined * skip, skip, normalisation=normalisation)
+            )
+            coarse = skip
+        self.head = nn.Conv3d(coarse, num_classes, 1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Logits (N, num_classes, D, H, W) for `image` (N, in_channels, D, H, W)."""
+        return on_padded(self._forward, image, multiple=self.multiple)
+
+    def _forward(self, image: torch.Tensor) -> torch.Tensor:
+        first, second = image, image
+        skips: list[list[torch.Tensor]] = []
+        stages = list(zip(*self.encoders, strict=True))
+        for index, (first_stage, second_stage) in enumerate(stages):
+            first, second = first_stage(first), second_stage(second)
+            skips.append(self._join(first, second))
+            if index < len(stages) - 1:
+                first, second = self._fuse(self.pool(first), self.pool(second))
+        features = torch.cat(skips.pop(), dim=1)
+        for block in self.decoder:
+            features = block(features, skips.pop())
+        return self.head(features)
+
+    def _fuse(self, first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if self.fusion == "none":
+            return first, second
+        both = torch.cat([first, second], dim=1) if self.fusion == "concat" else first + second
+        return both, both
+
+    def _join(self, first: torch.Tensor, second: torch.Tensor) -> list[torch.Tensor]:
+        return [first + second] if self.sums_skips else [first, second]
+
+
+@register_network("3dynet-ee", source=_PAPER.replace("3DYNet", "3DYNet-EE"))
+class YNet3DEE(YNet3D):
+    """3DYNet-EE: the maps of both encoders are summed, then concatenated into the decoder.
+
+    Arguments, input and output as `YNet3D`; the pooled maps are summed as well, unless
+    `fusion` says otherwise ("encoder-encoder connections", paper section 4).
+    """
+
+    sums_skips = True
+
+    def __init__(
+        self,
+        *,
+        in_channels: int = 1,
+        num_classes: int = 3,
+        width: int = 64,
+        fusion: str = "sum",
+        normalisation: str = "none",
+    ) -> None:
+        super().__init__(
+            in_channels=in_channels,
+            num_classes=num_classes,
+            width=width,
+            fusion=fusion,
+            normalisation=normalisation,
+        )
