@@ -1,0 +1,24 @@
+"""Typed, frozen configuration of a run, and the recipes that come with the package."""
+
+from ynet3d.recipes.load import list_recipes, load_recipe
+from ynet3d.recipes.schema import (
+    Augmentation,
+    Inference,
+    NetworkChoice,
+    Patches,
+    Preprocessing,
+    Recipe,
+    Training,
+)
+
+__all__ = [
+    "Augmentation",
+    "Inference",
+    "NetworkChoice",
+    "Patches",
+    "Preprocessing",
+    "Recipe",
+    "Training",
+    "list_recipes",
+    "load_recipe",
+]

@@ -1,0 +1,112 @@
+"""What a recipe may say. Sizes and spacings are in network order (D, H, W): slices to the head,
+rows to the back, columns to the left.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Size = tuple[PositiveInt, PositiveInt, PositiveInt]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class NetworkChoice(_Frozen):
+    """Which network, by its registered name, with its own options."""
+
+    name: str = "3dynet"
+    options: dict[str, int | float | bool | str] = Field(default_factory=dict)
+    initialisation: Literal["he_normal", "default"] = "he_normal"
+
+
+class Preprocessing(_Frozen):
+    """Source grid to network grid; the same at training and at prediction."""
+
+    window_hu: tuple[float, float] = (-175.0, 250.0)  # mapped to [0, 1], clipped outside
+    size: Size | None = (64, 256, 256)  # resize every scan to this many voxels (the paper) ...
+    spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None  # ... or to this
+
+    @model_validator(mode="after")
+    def _check(self) -> Preprocessing:
+        low, high = self.window_hu
+        if low >= high:
+            raise ValueError(f"window_hu is [{low}, {high}], expected [lower, higher]")
+        if (self.size is None) == (self.spacing_mm is None):
+            raise ValueError("give either size or spacing_mm, and set the other to null")
+        return self
+
+
+class Augmentation(_Frozen):
+    """Random changes of each training sample, on the fly. All zero: none."""
+
+    flip_probability: Probability = 0.0  # for each axis
+    affine_probability: Probability = 0.0
+    shift_fraction: Fraction = 0.0  # of the size along each axis, either way
+    scale_fraction: Fraction = 0.0  # 0.1: between 0.9 and 1.1 times as large
+    rotation_degrees: Annotated[float, Field(ge=0.0, le=180.0)] = 0.0  # about each axis
+    intensity_shift: Fraction = 0.0  # of the window's width
+    intensity_shift_probability: Probability = 0.0
+    noise: Fraction = 0.0  # standard deviation at most, of the window's width
+    noise_probability: Probability = 0.0
+    low_resolution_probability: Probability = 0.0  # resampled to half and back ("resampling")
+
+
+class Patches(_Frozen):
+    """Train on patches and predict by sliding window, instead of whole scans."""
+
+    size: Size = (64, 128, 128)
+    per_case: PositiveInt = 1  # patches taken from each scan in one epoch
+    liver_probability: Probability = 0.33  # centred on a liver voxel
+    tumour_probability: Probability = 0.33  # centred on a tumour voxel, where the scan has one
+
+    @model_validator(mode="after")
+    def _check(self) -> Patches:
+        total = self.liver_probability + self.tumour_probability
+        if total > 1:
+            raise ValueError(f"liver_probability + tumour_probability is {total:.3g}, at most 1")
+        return self
+
+
+class Training(_Frozen):
+    """Loss, optimiser, schedule and length."""
+
+    epochs: PositiveInt = 500
+    batch_size: PositiveInt = 1
+    learning_rate: PositiveFloat = 1e-4
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    dice_includes_background: bool = True
+    dice_over_batch: bool = False  # one Dice over all samples of the batch
+    class_weights: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (1.0, 1.0, 1.0)
+    gradient_clip: PositiveFloat | None = None  # largest norm of the gradient
+    ema_decay: Fraction = 0.0  # exponential moving average of the weights; 0: none
+    validate_every: PositiveInt = 1  # epochs
+    mixed_precision: bool = True  # bfloat16, where the device computes in it
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class Inference(_Frozen):
+    """How a trained network is applied."""
+
+    overlap: Fraction = 0.25  # of neighbouring windows, when the recipe has patches
+    largest_liver_component: bool = False  # keep the largest connected organ only
+    minimum_tumour_ml: Annotated[float, Field(ge=0.0)] = 0.0  # smaller tumours become liver
+
+
+class Recipe(_Frozen):
+    """Everything that decides a run, saved beside its results."""
+
+    name: str
+    about: str = ""
+    network: NetworkChoice = NetworkChoice()
+    preprocessing: Preprocessing = Preprocessing()
+    augmentation: Augmentation = Augmentation()
+    patches: Patches | None = None
+    training: Training = Training()
+    inference: Inference = Inference()
