@@ -1,0 +1,48 @@
+"""A trained network applied to volumes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ynet3d.devices import channels_last, choose_device
+from ynet3d.inference.network_pass import count_windows, network_logits
+from ynet3d.inference.postprocessing import postprocess
+from ynet3d.preprocessing import labels_on_source_grid, network_shape, to_network_grid
+from ynet3d.progress import Progress
+from ynet3d.volumes import Volume
+from ynet3d.weights import Weights, load_weights
+
+
+class Predictor:
+    """Holds a network on a device and predicts one volume after another."""
+
+    def __init__(self, weights: Weights | str | Path, *, device: str = "auto") -> None:
+        """`weights`: loaded, or a path as `load_weights` takes it; `device`: auto, cpu, cuda, mps.
+
+        Raises:
+            InputError: the weights cannot be used, or the device is not there.
+        """
+        self.device = choose_device(device)
+        self.weights = weights if isinstance(weights, Weights) else load_weights(weights)
+        self._network = channels_last(self.weights.network, self.device).eval()
+
+    def __call__(self, volume: Volume, *, progress: Progress | None = None) -> Volume:
+        """Label map (uint8: 0 background, 1 liver, 2 tumour) on the grid of `volume` (CT in HU).
+
+        Raises:
+            YnetError: out of memory.
+        """
+        recipe = self.weights.recipe
+        progress = progress or Progress(quiet=True)
+        windows = count_windows(network_shape(volume, recipe.preprocessing), recipe)
+        image = to_network_grid(volume, recipe.preprocessing)
+        with progress.task("Predicting", total=windows) as task:
+            logits = network_logits(
+                self._network, image, recipe, device=self.device, after_window=task.advance
+            )
+        return postprocess(labels_on_source_grid(logits, volume), recipe.inference)
+
+
+def predict(volume: Volume, *, weights: str | Path | Weights, device: str = "auto") -> Volume:
+    """Liver and tumours of a CT: label map on the grid of `volume` (HU), see `Predictor`."""
+    return Predictor(weights, device=device)(volume)

@@ -1,0 +1,16 @@
+"""Source grid to network grid and back, the cache of preprocessed cases, and augmentation."""
+
+from ynet3d.preprocessing.augmentation import Augmenter
+from ynet3d.preprocessing.cache import CaseCache, PreparedCase
+from ynet3d.preprocessing.grid import label_to_network_grid, network_shape, to_network_grid
+from ynet3d.preprocessing.restore import labels_on_source_grid
+
+__all__ = [
+    "Augmenter",
+    "CaseCache",
+    "PreparedCase",
+    "label_to_network_grid",
+    "labels_on_source_grid",
+    "network_shape",
+    "to_network_grid",
+]

@@ -1,0 +1,121 @@
+"""Preprocessed cases on disk, keyed by what went in: the files' content and the recipe."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ynet3d.datasets import Case
+from ynet3d.errors import InputError, YnetError
+from ynet3d.labels import Label
+from ynet3d.preprocessing.grid import label_to_network_grid, to_network_grid
+from ynet3d.progress import Progress
+from ynet3d.recipes import Preprocessing
+
+#: Raised when the stored arrays change their meaning, so that old entries are not taken for new.
+_LAYOUT = 1
+_VOXELS_KEPT = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedCase:
+    """A case on the network grid.
+
+    Attributes:
+        image: (D, H, W) float32 in [0, 1], memory-mapped.
+        label: (D, H, W) uint8, memory-mapped.
+        voxels: for liver and tumour, an even sample of their voxels, (n, 3) indices; n may be 0.
+    """
+
+    name: str
+    image: npt.NDArray[np.float32]
+    label: npt.NDArray[np.uint8]
+    voxels: dict[Label, npt.NDArray[np.int32]]
+
+
+class CaseCache:
+    """A folder of preprocessed cases; entries are made when first asked for."""
+
+    def __init__(self, folder: Path, preprocessing: Preprocessing) -> None:
+        self._folder = folder
+        self._preprocessing = preprocessing
+
+    def prepare(
+        self, cases: Sequence[Case], *, progress: Progress, title: str
+    ) -> list[PreparedCase]:
+        """All `cases`, in order; what is missing is computed and stored."""
+        return [self.get(case) for case in progress.track(cases, title, total=len(cases))]
+
+    def get(self, case: Case) -> PreparedCase:
+        """One case, from the cache if it is there.
+
+        Raises:
+            InputError: the case cannot be read, or has labels other than 0, 1 and 2.
+        """
+        entry = self._folder / self._key(case)
+        if not entry.is_dir():
+            self._store(case, entry)
+        return self._load(case.name, entry)
+
+    def _key(self, case: Case) -> str:
+        what = {
+            "layout": _LAYOUT,
+            "preprocessing": self._preprocessing.model_dump(),
+            "case": case.fingerprint(),
+        }
+        text = json.dumps(what, sort_keys=True).encode()
+        return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+    def _store(self, case: Case, entry: Path) -> None:
+        image_volume = case.read_image()
+        image = to_network_grid(image_volume, self._preprocessing)
+        label_volume = case.read_label(image=image_volume)
+        del image_volume
+        highest = int(label_volume.array.max())
+        if highest > max(Label):
+            raise InputError(
+                f"The labels of case {case.name} reach {highest}, expected 0 background, 1 liver "
+                "and 2 tumour: map them to these values first."
+            )
+        label = label_to_network_grid(label_volume, self._preprocessing)
+        try:
+            entry.parent.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=entry.parent))
+            try:
+                np.save(temporary / "image.npy", image)
+                np.save(temporary / "label.npy", label)
+                for kind in (Label.LIVER, Label.TUMOUR):
+                    np.save(temporary / f"{kind.name.lower()}.npy", _some_voxels(label == kind))
+                os.replace(temporary, entry)
+            except OSError:
+                if not entry.is_dir():  # unless another process was faster
+                    raise
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+        except OSError as error:
+            raise YnetError(
+                f"The cache {entry.parent} could not be written: {error.strerror}."
+            ) from error
+
+    @staticmethod
+    def _load(name: str, entry: Path) -> PreparedCase:
+        def stored(part: str) -> npt.NDArray:
+            return np.load(entry / f"{part}.npy", mmap_mode="r", allow_pickle=False)
+
+        voxels = {kind: stored(kind.name.lower()) for kind in (Label.LIVER, Label.TUMOUR)}
+        return PreparedCase(name, stored("image"), stored("label"), voxels)
+
+
+def _some_voxels(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    flat = np.flatnonzero(mask)
+    step = max(1, len(flat) // _VOXELS_KEPT)
+    return np.stack(np.unravel_index(flat[::step], mask.shape), axis=1).astype(np.int32)

@@ -1,0 +1,87 @@
+"""From the source grid to the network grid: canonical axes, HU window, one resize.
+
+A resize keeps the physical extent: the outer faces of the first and last voxels stay in place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from ynet3d.recipes import Preprocessing
+from ynet3d.volumes import Reorientation, Volume
+
+
+def network_shape(volume: Volume, preprocessing: Preprocessing) -> tuple[int, int, int]:
+    """Voxels (D, H, W) of the network grid for this scan."""
+    if preprocessing.size is not None:
+        return preprocessing.size
+    assert preprocessing.spacing_mm is not None  # the recipe's own check
+    turn = Reorientation.of(volume.affine)
+    source = turn.apply(volume.array).shape
+    spacing = turn.spacing(volume.spacing)
+    depth, height, width = (
+        max(1, round(count * have / want))
+        for count, have, want in zip(source, spacing, preprocessing.spacing_mm, strict=True)
+    )
+    return depth, height, width
+
+
+def to_network_grid(volume: Volume, preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
+    """The scan as a network sees it: (D, H, W) float32 in [0, 1].
+
+    Linear interpolation, with a triangle filter as wide as the shrinking where it shrinks (no
+    aliasing). Slice by slice, so that no float copy of the source is ever made.
+    """
+    source = Reorientation.of(volume.affine).apply(volume.array)
+    depth, height, width = network_shape(volume, preprocessing)
+    low, high = preprocessing.window_hu
+    result = np.empty((depth, height, width), dtype=np.float32)
+    for index, (first, weights) in enumerate(_triangle_weights(source.shape[0], depth)):
+        slab = source[first : first + len(weights)].astype(np.float32)
+        np.clip(slab, low, high, out=slab)
+        mixed = np.tensordot(weights, slab, axes=1)
+        mixed -= low
+        mixed /= high - low
+        if (height, width) == mixed.shape:
+            result[index] = mixed
+            continue
+        picture = torch.from_numpy(mixed)[None, None]
+        result[index] = F.interpolate(
+            picture, size=(height, width), mode="bilinear", antialias=True, align_corners=False
+        )[0, 0].numpy()
+    return result
+
+
+def label_to_network_grid(label: Volume, preprocessing: Preprocessing) -> npt.NDArray[np.uint8]:
+    """The label map on the network grid (D, H, W), by nearest neighbour."""
+    source = Reorientation.of(label.affine).apply(label.array)
+    shape = network_shape(label, preprocessing)
+    nearest = [
+        np.minimum(((np.arange(new) + 0.5) * old / new).astype(np.intp), old - 1)
+        for old, new in zip(source.shape, shape, strict=True)
+    ]
+    return np.ascontiguousarray(source[np.ix_(*nearest)], dtype=np.uint8)
+
+
+def _triangle_weights(old: int, new: int) -> list[tuple[int, npt.NDArray[np.float32]]]:
+    """For each of `new` samples along an axis of `old`: the first source index and its weights."""
+    scale = old / new
+    support = max(1.0, scale)
+    rows: list[tuple[int, npt.NDArray[Any]]] = []
+    for index in range(new):
+        centre = (index + 0.5) * scale - 0.5
+        first = max(0, int(np.ceil(centre - support)))
+        last = min(old - 1, int(np.floor(centre + support)))
+        weights = 1.0 - np.abs(np.arange(first, last + 1) - centre) / support
+        keep = weights > 0
+        if not keep.any():  # the sample lies on the border, outside the outermost voxel's centre
+            keep, weights = np.array([True]), np.array([1.0])
+        first += int(np.argmax(keep))
+        weights = weights[keep]
+        rows.append((first, (weights / weights.sum()).astype(np.float32)))
+    return rows

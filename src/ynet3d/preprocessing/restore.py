@@ -1,0 +1,94 @@
+"""From the network's logits to labels on the source grid, in slabs.
+
+The logits are interpolated, then the largest wins: labels themselves are never resampled. Where all
+eight neighbours of a voxel say background, so does every mixture of them, hence only the box around
+the other voxels is computed. This is exact, and most of a scan is background.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ynet3d.volumes import Reorientation, Volume
+
+#: Interpolated logits held at a time, in bytes.
+_SLAB_BYTES = 64 * 2**20
+
+
+def labels_on_source_grid(logits: torch.Tensor, source: Volume) -> Volume:
+    """Label map (uint8) on the grid of `source` from `logits` (classes, D, H, W).
+
+    Memory: the label map and one slab, whatever the number of classes.
+    """
+    labels = np.zeros(source.shape, dtype=np.uint8, order=_memory_order(source.array))
+    target = Reorientation.of(source.affine).apply(labels)  # a view: writes go through
+    logits = logits.detach().to("cpu", torch.float32)
+    box = _foreground_box(logits)
+    if box is not None:
+        axes = [
+            _positions(new, old, low, high)
+            for new, old, (low, high) in zip(target.shape, logits.shape[1:], box, strict=True)
+        ]
+        if all(len(axis.fine) for axis in axes):
+            _fill(target, logits, axes)
+    return source.with_array(labels)
+
+
+class _Axis:
+    """Where the fine samples of one axis lie between the coarse ones."""
+
+    def __init__(self, fine: npt.NDArray[np.intp], position: npt.NDArray[np.float64], old: int):
+        clipped = np.clip(position, 0, old - 1)
+        lower = np.floor(clipped).astype(np.int64)
+        self.fine = fine
+        self.lower = torch.from_numpy(lower)
+        self.upper = torch.from_numpy(np.minimum(lower + 1, old - 1))
+        self.weight = torch.from_numpy((clipped - lower).astype(np.float32))
+
+    def mix(self, logits: torch.Tensor, dim: int, span: slice = slice(None)) -> torch.Tensor:
+        """Linear interpolation of `logits` along `dim`, for the fine samples in `span`."""
+        shape = [1] * logits.ndim
+        shape[dim] = -1
+        low = logits.index_select(dim, self.lower[span])
+        high = logits.index_select(dim, self.upper[span])
+        return torch.lerp(low, high, self.weight[span].reshape(shape))
+
+
+def _fill(target: npt.NDArray[np.uint8], logits: torch.Tensor, axes: list[_Axis]) -> None:
+    depth, height, width = axes
+    classes = logits.shape[0]
+    step = max(1, _SLAB_BYTES // (4 * classes * len(height.fine) * len(width.fine)))
+    rows = slice(height.fine[0], height.fine[-1] + 1)
+    columns = slice(width.fine[0], width.fine[-1] + 1)
+    for start in range(0, len(depth.fine), step):
+        span = slice(start, start + step)
+        slab = width.mix(height.mix(depth.mix(logits, 1, span), 2), 3)
+        slices = depth.fine[span]
+        target[slices[0] : slices[-1] + 1, rows, columns] = slab.argmax(0).to(torch.uint8).numpy()
+
+
+def _foreground_box(logits: torch.Tensor) -> list[tuple[int, int]] | None:
+    """First and last coarse index with a label, along each axis; None if there is none."""
+    foreground = logits.argmax(0) > 0
+    if not bool(foreground.any()):
+        return None
+    box = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        hit = torch.nonzero(foreground.sum(dim=others))[:, 0]
+        box.append((int(hit[0]), int(hit[-1])))
+    return box
+
+
+def _positions(new: int, old: int, low: int, high: int) -> _Axis:
+    position = (np.arange(new) + 0.5) * old / new - 0.5
+    fine = np.flatnonzero((position > low - 1) & (position < high + 1))
+    return _Axis(fine, position[fine], old)
+
+
+def _memory_order(array: npt.NDArray[np.generic]) -> Literal["F", "C"]:
+    return "F" if array.flags.f_contiguous else "C"

@@ -1,0 +1,93 @@
+"""The state of a run in one file, so that it is always whole: tensors and a JSON header."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+from ynet3d.errors import InputError
+from ynet3d.files import atomic_path
+
+FILE = "checkpoint.safetensors"
+
+
+@dataclass
+class RunState:
+    """Where a run stands; everything that is not a tensor."""
+
+    epoch: int = 0  # complete epochs
+    step: int = 0  # steps done in the running epoch
+    loss_sum: float = 0.0  # over those steps
+    seconds: float = 0.0  # spent so far
+    best: float = -1.0  # best validation score so far
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def save_checkpoint(
+    folder: Path,
+    state: RunState,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: dict[str, torch.Tensor] | None,
+) -> None:
+    """Write the checkpoint of a run atomically."""
+    tensors = {f"network/{name}": value for name, value in network.state_dict().items()}
+    for index, values in optimiser.state_dict()["state"].items():
+        for name, value in values.items():
+            tensors[f"optimiser/{index}/{name}"] = torch.as_tensor(value)
+    for name, value in (average or {}).items():
+        tensors[f"average/{name}"] = value
+    contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    with atomic_path(folder / FILE) as temporary:
+        temporary.write_bytes(save(contiguous, metadata={"state": json.dumps(asdict(state))}))
+
+
+def load_checkpoint(
+    folder: Path,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: dict[str, torch.Tensor] | None,
+) -> RunState:
+    """Put a saved state back into `network`, `optimiser` and `average`.
+
+    Raises:
+        InputError: there is none, or it is damaged or of another network.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise InputError(f"The run {folder} has no {FILE} to resume: train without --resume.")
+    try:
+        with safe_open(path, framework="pt") as stored:
+            state = RunState(**json.loads(stored.metadata()["state"]))
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        network.load_state_dict(_part(tensors, "network/"))
+    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"The checkpoint {path} is damaged or of another network ({type(error).__name__}): "
+            "train into a new folder."
+        ) from None
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in _part(tensors, "optimiser/").items():
+        index, _, key = name.partition("/")
+        moments.setdefault(int(index), {})[key] = value
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+    if average is not None:
+        for name, value in _part(tensors, "average/").items():
+            average[name].copy_(value)
+    return state
+
+
+def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }

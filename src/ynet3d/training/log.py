@@ -1,0 +1,68 @@
+"""What a run leaves to look at: recipe.yaml, log.csv, curves.png and TensorBoard events."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ynet3d.errors import InputError
+from ynet3d.files import atomic_path, write_text
+from ynet3d.recipes import Recipe, load_recipe
+from ynet3d.reporting import save_curves
+
+RECIPE = "recipe.yaml"
+
+
+def write_recipe(folder: Path, recipe: Recipe) -> None:
+    """Save the recipe as the run uses it."""
+    content = recipe.model_dump(mode="json")
+    write_text(folder / RECIPE, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """The recipe of a run.
+
+    Raises:
+        InputError: the folder holds no run.
+    """
+    path = folder / RECIPE
+    if not path.is_file():
+        raise InputError(f"The folder {folder} holds no run to resume: train without --resume.")
+    return load_recipe(str(path))
+
+
+class RunLog:
+    """Rewrites the log of a run after each epoch, so that a resumed run leaves no double rows."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._events: Any = None
+
+    def write(self, history: Sequence[dict[str, Any]]) -> None:
+        """Write log.csv, curves.png and, if the package is there, TensorBoard's newest epoch."""
+        with (
+            atomic_path(self._folder / "log.csv") as temporary,
+            temporary.open("w", newline="") as file,
+        ):
+            writer = csv.DictWriter(file, fieldnames=list(history[-1]))
+            writer.writeheader()
+            writer.writerows(history)
+        save_curves(history, self._folder / "curves.png")
+        self._write_events(history[-1])
+
+    def _write_events(self, row: dict[str, Any]) -> None:
+        if importlib.util.find_spec("tensorboard") is None:
+            return  # an extra; log.csv and curves.png hold the same
+        if self._events is None:
+            from torch.utils.tensorboard.writer import SummaryWriter
+
+            self._events = SummaryWriter(str(self._folder / "tensorboard"), purge_step=row["epoch"])
+        for name, value in row.items():
+            if name != "epoch" and value is not None:
+                self._events.add_scalar(name, value, row["epoch"])
+        self._events.flush()

@@ -1,0 +1,339 @@
+"""The training loop. It can be stopped at any step and resumed with the same numbers."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ynet3d.datasets import Case
+from ynet3d.devices import channels_last, choose_device, explained_memory_errors, precision
+from ynet3d.errors import InputError, YnetError
+from ynet3d.networks import he_normal
+from ynet3d.preprocessing import Augmenter, CaseCache, PreparedCase
+from ynet3d.progress import Progress, Task
+from ynet3d.recipes import Recipe
+from ynet3d.training.checkpoint import FILE as CHECKPOINT
+from ynet3d.training.checkpoint import RunState, load_checkpoint, save_checkpoint
+from ynet3d.training.log import RunLog, read_recipe, write_recipe
+from ynet3d.training.loss import make_loss
+from ynet3d.training.sampling import Sampler
+from ynet3d.training.validation import RULE, validate
+from ynet3d.weights import build_network, save_weights
+
+_SECONDS_BETWEEN_CHECKPOINTS = 300.0
+_ADVICE = "use a recipe with smaller patches or size, or set network.options.width lower"
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What is trained and validated on, and what may be said about it."""
+
+    name: str
+    training: Sequence[Case]
+    validation: Sequence[Case]
+    licence: str | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """For the JSON of the weights."""
+        return {
+            "name": self.name,
+            "licence": self.licence or "unknown: see the data set",
+            "training_cases": [case.name for case in self.training],
+            "validation_cases": [case.name for case in self.validation],
+        }
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a run ended."""
+
+    best_weights: Path
+    best_score: float
+    epochs: int
+    seconds: float
+    finished: bool  # False: stopped by Ctrl-C, to be resumed
+
+
+def train(
+    data: TrainingData,
+    folder: Path,
+    recipe: Recipe,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> TrainingResult:
+    """Train into `folder`: best and last weights, checkpoint, log.csv, curves.png, recipe.yaml.
+
+    Args:
+        cache: where preprocessed cases are kept, by default in `folder`.
+        resume: go on from the checkpoint in `folder`, with the same numbers as if never stopped.
+
+    Raises:
+        InputError: no cases, a run is there already, or `recipe` differs from that of the run.
+        YnetError: the loss is not a number, memory or disk ran out.
+    """
+    progress = progress or Progress()
+    _check(data, folder, recipe, resume)
+    run = _Run(data, folder, recipe, choose_device(device), progress)
+    run.load(cache or folder / "cache")
+    if resume:
+        run.restore()
+    else:
+        write_recipe(folder, recipe)
+    with explained_memory_errors(_ADVICE), _stop_on_signals() as stop:
+        finished = run.go(stop)
+    return TrainingResult(
+        folder / "best.safetensors",
+        run.state.best,
+        run.state.epoch,
+        run.state.seconds,
+        finished,
+    )
+
+
+class _Run:
+    """One run: the network and all that moves with it."""
+
+    def __init__(
+        self,
+        data: TrainingData,
+        folder: Path,
+        recipe: Recipe,
+        device: torch.device,
+        progress: Progress,
+    ) -> None:
+        self.data, self.folder, self.recipe = data, folder, recipe
+        self.device, self.progress = device, progress
+        options = recipe.training
+        torch.manual_seed(options.seed)  # the initialisation only; samples have their own seeds
+        network = build_network(recipe)
+        if recipe.network.initialisation == "he_normal":
+            he_normal(network)
+        self.network = channels_last(network, device)
+        self.average = _copy(self.network) if options.ema_decay else None
+        self.optimiser = torch.optim.Adam(
+            self.network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
+        )
+        self.loss = make_loss(options).to(device)
+        self.state = RunState()
+        self.log = RunLog(folder)
+
+    def load(self, cache: Path) -> None:
+        """Preprocess the cases, or take them from the cache."""
+        store = CaseCache(cache, self.recipe.preprocessing)
+        cases = store.prepare(
+            self.data.training, progress=self.progress, title="Preparing training cases"
+        )
+        self.validation: list[PreparedCase] = store.prepare(
+            self.data.validation, progress=self.progress, title="Preparing validation cases"
+        )
+        size = self.recipe.patches.size if self.recipe.patches else cases[0].image.shape
+        augmenter = Augmenter(self.recipe.augmentation, size=size)
+        self.sampler = Sampler(cases, self.recipe, augmenter)
+        self.total_steps = self.recipe.training.epochs * self.sampler.steps_per_epoch
+
+    def restore(self) -> None:
+        """Take up the state of the checkpoint."""
+        self.state = load_checkpoint(self.folder, self.network, self.optimiser, self.average)
+        self.progress.say(
+            f"Resuming after {self.state.epoch} epochs and {self.state.step} steps of the next."
+        )
+
+    def go(self, stop: threading.Event) -> bool:
+        """Train to the end; False if `stop` was set on the way."""
+        self.progress.say(RULE)
+        done = self.state.epoch * self.sampler.steps_per_epoch + self.state.step
+        with self.progress.task("Training", total=self.total_steps, done=done) as task:
+            while self.state.epoch < self.recipe.training.epochs:
+                if not self._epoch(stop, task):
+                    self.save()
+                    return False
+        return True
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        save_checkpoint(self.folder, self.state, self.network, self.optimiser, self.average)
+
+    def _epoch(self, stop: threading.Event, task: Task) -> bool:
+        state, steps = self.state, self.sampler.steps_per_epoch
+        started = saved = time.monotonic()
+        self.network.train()
+        for image, label in self._batches(state.epoch, state.step):
+            loss = self._step(image, label)
+            state.step += 1
+            state.loss_sum += loss
+            task.advance(note=self._note())
+            now = time.monotonic()
+            state.seconds, started = state.seconds + now - started, now
+            if stop.is_set():
+                return False
+            if now - saved > _SECONDS_BETWEEN_CHECKPOINTS:
+                self.save()
+                saved = now
+        row: dict[str, Any] = {
+            "epoch": state.epoch + 1,
+            "train_loss": state.loss_sum / steps,
+            "dice_liver": None,
+            "dice_tumour": None,
+            "learning_rate": self.optimiser.param_groups[0]["lr"],
+        }
+        last = state.epoch + 1 == self.recipe.training.epochs
+        if last or (state.epoch + 1) % self.recipe.training.validate_every == 0:
+            row |= self._validate()
+        state.seconds += time.monotonic() - started
+        state.history.append(row | {"seconds": round(state.seconds, 1)})
+        state.epoch, state.step, state.loss_sum = state.epoch + 1, 0, 0.0
+        self.save()
+        self.log.write(state.history)
+        return not stop.is_set() or last
+
+    def _batches(self, epoch: int, first: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Batches of the epoch from step `first`; made beside the computing, if on a GPU."""
+        steps = range(first, self.sampler.steps_per_epoch)
+        if self.device.type == "cpu":
+            for step in steps:
+                yield self.sampler.batch(epoch, step)
+            return
+        with ThreadPoolExecutor(1) as worker:  # one: the augmenter is seeded for one at a time
+            ahead = [worker.submit(self.sampler.batch, epoch, step) for step in steps[:2]]
+            for step in steps:
+                yield ahead.pop(0).result()
+                if step + 2 in steps:
+                    ahead.append(worker.submit(self.sampler.batch, epoch, step + 2))
+
+    def _step(self, image: torch.Tensor, label: torch.Tensor) -> float:
+        options = self.recipe.training
+        number = self.state.epoch * self.sampler.steps_per_epoch + self.state.step
+        for group in self.optimiser.param_groups:
+            group["lr"] = options.learning_rate * _schedule(
+                number, self.total_steps, options.warmup_steps
+            )
+        with precision(self.device, mixed=options.mixed_precision):
+            logits = self.network(channels_last(image, self.device))
+        loss = self.loss(logits.float(), label.to(self.device))
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise YnetError(
+                f"The loss became {value} in epoch {self.state.epoch + 1}: lower "
+                "training.learning_rate, or set training.gradient_clip=1. The last checkpoint "
+                "is kept."
+            )
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        if options.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), options.gradient_clip)
+        self.optimiser.step()
+        if self.average is not None:
+            # A young average follows faster, or it would remember the initialisation for long.
+            decay = min(options.ema_decay, (1 + number) / (10 + number))
+            _follow(self.average, self.network, decay)
+        return value
+
+    def _validate(self) -> dict[str, float]:
+        """Validation Dice of the weights that will be kept; keeps them if they are the best."""
+        kept = self.average or self.network.state_dict()
+        trained = _copy(self.network)
+        self.network.load_state_dict(kept)
+        scores = validate(self.network, self.validation, self.recipe, device=self.device)
+        metrics = {
+            **{name: round(value, 4) for name, value in scores.items()},
+            "epoch": self.state.epoch + 1,
+            "on": f"{len(self.validation)} validation cases, network grid",
+            "rule": RULE,
+        }
+        score = (scores["dice_liver"] + scores["dice_tumour"]) / 2
+        names = ["last"]
+        if score > self.state.best:
+            self.state.best = score
+            names.append("best")
+        for name in names:
+            save_weights(
+                self.folder / f"{name}.safetensors",
+                self.network.state_dict(),
+                self.recipe,
+                training_data=self.data.facts(),
+                metrics=metrics,
+            )
+        self.network.load_state_dict(trained)
+        self.network.train()
+        return scores
+
+    def _note(self) -> str:
+        text = f"epoch {self.state.epoch + 1}, loss {self.state.loss_sum / self.state.step:.3f}"
+        for row in reversed(self.state.history):
+            if row["dice_liver"] is not None:
+                return f"{text}, Dice liver {row['dice_liver']:.3f} tumour {row['dice_tumour']:.3f}"
+        return text
+
+
+def _schedule(step: int, total: int, warmup: int) -> float:
+    """Cosine annealing for each batch from 1 to 0 (SGDR without restarts), after a linear rise."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+
+def _copy(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
+@torch.no_grad()
+def _follow(average: dict[str, torch.Tensor], network: nn.Module, decay: float) -> None:
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            average[name].lerp_(value, 1 - decay)
+        else:
+            average[name].copy_(value)
+
+
+def _check(data: TrainingData, folder: Path, recipe: Recipe, resume: bool) -> None:
+    for name, cases in (("training", data.training), ("validation", data.validation)):
+        if not cases:
+            raise InputError(f"The data set {data.name} has no {name} cases: check the split.")
+    if resume:
+        stored = read_recipe(folder)
+        if stored != recipe:
+            raise InputError(
+                f"The run {folder} was started with another recipe than the one given: resume "
+                "without --recipe, --network and --set, or train into a new folder."
+            )
+    elif (folder / CHECKPOINT).exists():
+        raise InputError(
+            f"The folder {folder} holds a run already: add --resume to go on with it, or give "
+            "another folder."
+        )
+
+
+@contextmanager
+def _stop_on_signals() -> Iterator[threading.Event]:
+    """Ctrl-C and SIGTERM set the event; a second Ctrl-C ends at once, as usual."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # only the main thread may listen to signals
+        return
+
+    def on_signal(number: int, frame: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, on_signal)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,97 @@
+"""Which sample a network sees at which step: decided by (seed, epoch, position) alone.
+
+No state is carried from step to step, so a resumed run sees the samples of an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ynet3d.labels import Label
+from ynet3d.preprocessing import Augmenter, PreparedCase
+from ynet3d.recipes import Patches, Recipe
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Training samples of an epoch, in a random order that depends on the epoch."""
+
+    cases: Sequence[PreparedCase]
+    recipe: Recipe
+    augmenter: Augmenter
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one epoch; the last may be smaller."""
+        return -(-self._samples_per_epoch // self.recipe.training.batch_size)
+
+    @property
+    def _samples_per_epoch(self) -> int:
+        patches = self.recipe.patches
+        return len(self.cases) * (patches.per_case if patches else 1)
+
+    def batch(self, epoch: int, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Image (N, 1, D, H, W) float32 and label (N, 1, D, H, W) uint8 of one step."""
+        seed = self.recipe.training.seed
+        count, size = self._samples_per_epoch, self.recipe.training.batch_size
+        order = np.random.default_rng([seed, epoch]).permutation(count)
+        images, labels = zip(
+            *(
+                self._sample(int(index) % len(self.cases), [seed, epoch, int(index)])
+                for index in order[step * size : (step + 1) * size]
+            ),
+            strict=True,
+        )
+        return torch.stack(images), torch.stack(labels)
+
+    def _sample(self, index: int, seed: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        case, generator = self.cases[index], np.random.default_rng(seed)
+        image: npt.NDArray[np.generic] = case.image
+        label: npt.NDArray[np.generic] = case.label
+        if self.recipe.patches is not None:
+            centre = _patch_centre(case, self.recipe.patches, generator)
+            size = self.recipe.patches.size
+            image, label = _patch(image, centre, size), _patch(label, centre, size)
+        return self.augmenter(
+            torch.from_numpy(np.array(image))[None],
+            torch.from_numpy(np.array(label))[None],
+            seed=int(generator.integers(2**31)),
+        )
+
+
+def _patch_centre(
+    case: PreparedCase, patches: Patches, generator: np.random.Generator
+) -> npt.NDArray[np.intp]:
+    draw = generator.random()
+    if draw < patches.tumour_probability and len(case.voxels[Label.TUMOUR]):
+        voxels = case.voxels[Label.TUMOUR]
+    elif draw < patches.tumour_probability + patches.liver_probability:
+        voxels = case.voxels[Label.LIVER]
+    else:
+        voxels = np.empty((0, 3), np.int32)
+    if len(voxels):
+        # Anywhere in the inner half of the patch, or a network learns that tumours are central.
+        away = generator.uniform(-0.25, 0.25, 3) * patches.size
+        return (voxels[generator.integers(len(voxels))] + away).astype(np.intp)
+    return generator.integers(case.image.shape)
+
+
+def _patch(
+    array: npt.NDArray[np.generic], centre: npt.NDArray[np.intp], size: tuple[int, int, int]
+) -> npt.NDArray[np.generic]:
+    """The patch of `size` nearest to `centre` that lies inside; padded with 0 where none can."""
+    corner = [
+        int(np.clip(middle - want // 2, 0, max(0, have - want)))
+        for middle, want, have in zip(centre, size, array.shape, strict=True)
+    ]
+    inside = tuple(slice(start, start + want) for start, want in zip(corner, size, strict=True))
+    part = array[inside]
+    missing = [want - have for want, have in zip(size, part.shape, strict=True)]
+    if not any(missing):
+        return part
+    return np.pad(part, [(lack // 2, lack - lack // 2) for lack in missing])
