@@ -1,0 +1,154 @@
+"""The Dice of every case as a dot, one panel per class."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ynet3d.evaluation.cases import CLASSES
+from ynet3d.evaluation.summary import Evaluation
+from ynet3d.files import atomic_path
+from ynet3d.labels import COLOURS, Label
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLOURS = {
+    "liver": COLOURS[Label.LIVER],
+    "liver_label1": COLOURS[Label.LIVER],
+    "tumour": COLOURS[Label.TUMOUR],
+}
+_NAMED_CASES = 3
+_NAME_LENGTH = 18
+#: Dots nearer than this (as a share of the panel's height) are set side by side.
+_DOT_HEIGHT = 0.022
+
+
+def save_dice_plot(evaluation: Evaluation, path: str | Path) -> None:
+    """Write a picture with a panel per class: a dot per case, the mean, the worst cases by name.
+
+    Hollow dots are cases whose reference lacks the class, where Dice is 0 or 1 by rule.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    names = evaluation.class_names
+    figure = Figure(figsize=(3.6 * len(names), 4.8), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, class_name in zip(figure.subplots(1, len(names)), names, strict=True):
+        _draw_class(axes, evaluation, class_name)
+    number = len(evaluation.cases)
+    figure.suptitle(
+        f"Dice per case, {number} case{'s' if number > 1 else ''} (each panel has its own scale)",
+        fontsize=12,
+    )
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png")
+
+
+def _draw_class(axes: Axes, evaluation: Evaluation, class_name: str) -> None:
+    results = sorted(
+        (case.classes[class_name].metrics.dice, case.name, case.classes[class_name].in_reference)
+        for case in evaluation.cases
+    )
+    values = [dice for dice, _, _ in results]
+    bottom = _axis_bottom(values[0])
+    offsets = _side_by_side(values, height=_DOT_HEIGHT * (1 - bottom))
+    colour = _COLOURS[class_name]
+    for (dice, _, in_reference), offset in zip(results, offsets, strict=True):
+        axes.plot(
+            offset,
+            dice,
+            "o",
+            markersize=5.5,
+            markerfacecolor=colour if in_reference else "white",
+            markeredgecolor="#404040",
+            markeredgewidth=0.6,
+            clip_on=False,
+            zorder=3,
+        )
+    margin = 0.02 * (1 - bottom)
+    axes.set(xlim=(-1, 1), ylim=(bottom - margin, 1 + margin), xticks=[])
+    axes.grid(axis="y", color="#e0e0e0", linewidth=0.7)
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    axes.set_title(f"{class_name}\n{CLASSES[class_name].definition.split(',')[0]}", fontsize=10)
+    summary = evaluation.summary[class_name]["dice"]
+    if summary.mean is not None:
+        axes.axhline(summary.mean, color="#404040", linewidth=1.2, zorder=2)
+    lines = [_mean_text("mean", summary.mean, summary.sd)]
+    if summary.cases_with_reference < summary.cases:
+        lines.append(f"hollow: no {class_name} in the reference")
+    if 0 < summary.cases_with_reference < summary.cases:
+        start = f"the other {summary.cases_with_reference}:"
+        lines.append(_mean_text(start, summary.mean_with_reference, summary.sd_with_reference))
+    axes.set_xlabel("\n".join(lines), fontsize=9)
+    _name_worst(axes, results, offsets, height=0.045 * (1 - bottom))
+
+
+def _mean_text(start: str, mean: float | None, sd: float | None) -> str:
+    if mean is None:
+        return f"{start} none"
+    return f"{start} {mean:.3f}" if sd is None else f"{start} {mean:.3f} ± {sd:.3f}"
+
+
+def _name_worst(
+    axes: Axes, results: list[tuple[float, str, bool]], offsets: list[float], *, height: float
+) -> None:
+    """Names beside the lowest dots, pushed apart by at least `height` (in Dice).
+
+    Of more cases tied than can be named, none is.
+    """
+    named = results[:_NAMED_CASES]
+    if len(results) > _NAMED_CASES:
+        named = [result for result in named if result[0] < results[_NAMED_CASES][0]]
+    if not named:
+        return
+    top = named[0][0] + (len(named) + 1) * height
+    beside = [offset for (dice, _, _), offset in zip(results, offsets, strict=True) if dice < top]
+    right = min(0.45, max(offsets[: len(named)] + beside) + 0.18)
+    above = -math.inf
+    for (dice, name, _), offset in zip(named, offsets, strict=False):
+        above = max(dice, above + height)
+        axes.annotate(
+            name if len(name) <= _NAME_LENGTH else f"…{name[1 - _NAME_LENGTH :]}",
+            (offset, dice),
+            xytext=(right, above),
+            fontsize=7.5,
+            va="center",
+            color="#404040",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.85},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": "#a0a0a0",
+                "linewidth": 0.6,
+                "relpos": (0, 0.5),
+                "shrinkA": 2,
+            },
+            zorder=2.5,
+        )
+
+
+def _axis_bottom(lowest: float) -> float:
+    """Zero, unless all cases are good: then just below the lowest."""
+    if lowest < 0.5:
+        return 0.0
+    step = 0.05 if lowest < 0.92 else 0.02
+    return min(0.98, step * math.floor(lowest / step - 0.2))
+
+
+def _side_by_side(values: list[float], *, height: float) -> list[float]:
+    """Horizontal places in -0.9..0.9 for sorted values, so that near ones do not overlap."""
+    rows: list[list[int]] = []
+    for index, value in enumerate(values):
+        if rows and value - values[rows[-1][0]] < height:
+            rows[-1].append(index)
+        else:
+            rows.append([index])
+    widest = max(len(row) for row in rows)
+    step = min(0.09, 1.8 / widest)
+    places = [0.0] * len(values)
+    for row in rows:
+        for position, index in enumerate(row):
+            places[index] = (position - (len(row) - 1) / 2) * step
+    return places
