@@ -1,0 +1,21 @@
+"""Pictures, statistics and pages: what people look at."""
+
+from ynet3d.reporting.curves import save_curves
+from ynet3d.reporting.overlay import save_overlay
+from ynet3d.reporting.page import Case, CaseRow, Headline, Page, Picture, Table, write_page
+from ynet3d.reporting.statistics import statistics
+from ynet3d.reporting.surface import save_surface
+
+__all__ = [
+    "Case",
+    "CaseRow",
+    "Headline",
+    "Page",
+    "Picture",
+    "Table",
+    "save_curves",
+    "save_overlay",
+    "save_surface",
+    "statistics",
+    "write_page",
+]
