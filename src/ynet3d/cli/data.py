@@ -1,0 +1,69 @@
+"""`ynet3d data`: check and split data sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ynet3d.cli.options import Kind, Quiet, Seed
+
+app = typer.Typer(help="Check and split data sets.", no_args_is_help=True)
+
+
+@app.command("check")
+def check(
+    folder: Annotated[Path, typer.Argument(help="Folder or CSV of a data set.")],
+    kind: Kind = "auto",
+    csv: Annotated[Path | None, typer.Option(help="Also write the table to this CSV.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """List each case with its grid, HU, labels and volumes, and say what is wrong (exit code 1)."""
+    from rich.console import Console
+
+    from ynet3d.datasets import Severity, check_dataset, check_table, open_dataset, write_check_csv
+    from ynet3d.progress import Progress
+
+    dataset = open_dataset(folder, kind=kind)
+    checks = check_dataset(dataset, progress=Progress(quiet=quiet))
+    if csv is not None:
+        write_check_csv(checks, csv)
+    console = Console()
+    console.print(check_table(checks, title=f"{dataset.name} ({dataset.kind})"))
+    flagged = [(item.name, flag) for item in checks for flag in item.flags]
+    for name, flag in flagged:
+        if flag.severity is not Severity.INFORMATION:
+            console.print(f"{name}: {flag.sentence}", highlight=False, markup=False)
+    errors = {name for name, flag in flagged if flag.severity is Severity.ERROR}
+    console.print(f"{len(checks)} cases, {len(errors)} with errors.", highlight=False)
+    if errors:
+        raise typer.Exit(1)
+
+
+@app.command("split")
+def split(
+    folder: Annotated[Path, typer.Argument(help="Folder or CSV of a data set.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Split file to write (.yaml or .json).")],
+    ratio: Annotated[
+        str, typer.Option(help="Training/validation/test, in any numbers.")
+    ] = "100/15/15",
+    folds: Annotated[
+        int | None, typer.Option(help="Make this many folds of equal size instead.")
+    ] = None,
+    seed: Seed = 0,
+    kind: Kind = "auto",
+) -> None:
+    """Share the cases out at random, by patient; the paper's 100/15/15 by default."""
+    from ynet3d.datasets import make_split, open_dataset, write_split
+    from ynet3d.errors import InputError
+
+    try:
+        parts = [float(part) for part in ratio.split("/")]
+    except ValueError:
+        raise InputError(
+            f"--ratio is {ratio!r}, expected numbers separated by /, for instance 100/15/15."
+        ) from None
+    made = make_split(open_dataset(folder, kind=kind), ratio=parts, seed=seed, folds=folds)
+    write_split(made, out)
+    typer.echo(f"{made.summary()}. Written to {out}")

@@ -1,0 +1,77 @@
+"""`ynet3d`: one sentence for each thing that goes wrong, and an exit code that says which kind.
+
+0: done. 1: something failed. 2: the words or the input cannot be used. 130: stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from ynet3d.cli import data, demo, evaluation, networks, phantom, prediction, training
+from ynet3d.errors import YnetError
+
+app = typer.Typer(
+    name="ynet3d",
+    help="Finds the liver and its tumours in CT scans. Research use only; not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("predict")(prediction.predict)
+app.command("evaluate")(evaluation.evaluate)
+app.command("train")(training.train)
+app.command("networks")(networks.networks)
+app.command("phantom")(phantom.phantom)
+app.command("demo")(demo.demo)
+app.command("real")(demo.real)
+app.add_typer(data.app, name="data")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from ynet3d import __version__
+
+        typer.echo(f"ynet3d {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; always ends with SystemExit."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    try:
+        app(args=[word for word in words if word != "--debug"])
+    except YnetError as error:
+        _fail(str(error), error.exit_code)
+    except MemoryError:
+        _fail("Out of memory: close other programs, or use a machine with more of it.", 1)
+    except Exception as error:
+        if debug:
+            raise
+        _fail(
+            f"Unexpected failure ({type(error).__name__}: {error}): please report it, "
+            "with the output of the same command with --debug at its end.",
+            1,
+        )
+
+
+def _fail(sentence: str, code: int) -> None:
+    print(f"Error: {sentence}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""`ynet3d predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ynet3d.cli.options import Device, Out, Quiet
+
+
+def predict(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="INPUT...",
+            help="NIfTI, NRRD, MHA or zip files, DICOM folders, or folders of files.",
+        ),
+    ],
+    out: Out,
+    weights: Annotated[
+        Path,
+        typer.Option("--weights", "-w", help="A .safetensors file, or a run of `ynet3d train`."),
+    ],
+    device: Device = "auto",
+    series: Annotated[
+        str | None, typer.Option(help="SeriesInstanceUID, if not the axial CT with most slices.")
+    ] = None,
+    hu_offset: Annotated[
+        float, typer.Option(help="Added to every voxel, for instance -1024 for files of HU + 1024.")
+    ] = 0.0,
+    quiet: Quiet = False,
+) -> None:
+    """Find liver and tumours: mask on the scan's own grid, statistics, pictures."""
+    from ynet3d.pipelines.prediction import predict_files
+    from ynet3d.progress import Progress
+
+    done, failed = predict_files(
+        inputs,
+        out,
+        weights=weights,
+        device=device,
+        series=series,
+        hu_offset=hu_offset,
+        progress=Progress(quiet=quiet),
+    )
+    for item in done:
+        typer.echo(f"{item.name}: {item.statistics['summary']} Files: {item.folder}")
+    for failure in failed:
+        typer.echo(f"Error: {failure.source}: {failure.error}", err=True)
+    if failed:
+        typer.echo(f"{len(failed)} of {len(failed) + len(done)} scans failed.", err=True)
+        raise typer.Exit(max(failure.error.exit_code for failure in failed))

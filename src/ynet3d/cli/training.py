@@ -1,0 +1,67 @@
+"""`ynet3d train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ynet3d.cli.options import Device, Kind, Out, Quiet
+
+
+def train(
+    data: Annotated[Path, typer.Argument(help="Folder or CSV of a labelled data set.")],
+    out: Out,
+    recipe: Annotated[
+        str | None, typer.Option(help="Name or YAML file of a recipe.  [default: paper]")
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(help="Another network than the recipe's, by name.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a value of the recipe, as in training.epochs=10."),
+    ] = None,
+    split: Annotated[
+        Path | None, typer.Option(help="Split file; without it, the paper's 100/15/15 is drawn.")
+    ] = None,
+    fold: Annotated[
+        int | None,
+        typer.Option(help="Which fold of a split file with folds to validate on, from 1."),
+    ] = None,
+    kind: Kind = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder for preprocessed cases.  [default: OUT/cache]")
+    ] = None,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Train a network on labelled scans."""
+    from ynet3d.pipelines.training import train_on_dataset
+    from ynet3d.progress import Progress
+
+    result = train_on_dataset(
+        data,
+        out,
+        recipe=recipe,
+        network=network,
+        changes=changes or [],
+        split_file=split,
+        fold=fold,
+        kind=kind,
+        resume=resume,
+        cache=cache,
+        device=device,
+        progress=Progress(quiet=quiet),
+    )
+    if not result.finished:
+        typer.echo(
+            f"Stopped after {result.epochs} epochs; go on with the same command and --resume."
+        )
+        raise typer.Exit(130)
+    typer.echo(
+        f"Trained {result.epochs} epochs in {result.seconds / 60:.1f} min; best mean validation "
+        f"Dice of liver and tumour {result.best_score:.3f}. Weights: {result.best_weights}"
+    )

@@ -1,0 +1,172 @@
+"""The whole system at work on phantoms: make, train, predict, evaluate, show."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from ynet3d.datasets import open_dataset
+from ynet3d.evaluation import Evaluation, summarise, write_evaluation
+from ynet3d.files import ensure_output_folder, write_json
+from ynet3d.phantoms import PhantomOptions, write_phantoms
+from ynet3d.pipelines.prediction import FilePrediction, predict_files
+from ynet3d.pipelines.report import (
+    READING,
+    JobResult,
+    Scored,
+    dice_headlines,
+    mean_dice,
+    score_scan,
+    versions,
+)
+from ynet3d.progress import Progress
+from ynet3d.recipes import Recipe, load_recipe
+from ynet3d.reporting import Page, Picture, write_page
+from ynet3d.training import TrainingData, train
+from ynet3d.training.checkpoint import FILE as CHECKPOINT
+from ynet3d.volumes import read_label, read_volume, turned_like
+
+LIVER_BAR, TUMOUR_BAR = 0.93, 0.50
+_TRAINING_SEED, _UNSEEN_SEED = 1000, 5000  # far apart: a phantom is its seed
+_VALIDATION_CASES = 2
+_LICENCE = "Apache-2.0 (phantoms made by ynet3d)"
+
+
+def run_demo(
+    out: Path, *, short: bool = False, device: str = "auto", progress: Progress | None = None
+) -> JobResult:
+    """Run the demo into `out`; leaves `index.html` and `summary.json` there.
+
+    Args:
+        short: hardly any training, small scans: shows that every step works, promises no Dice.
+
+    Raises:
+        InputError: `out` cannot be written.
+        YnetError: a step failed.
+    """
+    progress = progress or Progress()
+    started = time.monotonic()
+    ensure_output_folder(out)
+    recipe = load_recipe("demo", changes=["training.epochs=1"] if short else [])
+    _train(out, recipe, short, device, progress)
+    progress.say("Making unseen phantoms, as NIfTI and as DICOM")
+    size = PhantomOptions(matrix=128, slices=32) if short else PhantomOptions()
+    unseen = out / "unseen"
+    cases = 2 if short else 4
+    write_phantoms(
+        unseen, cases=cases, seed=_UNSEEN_SEED, options=size, dicom=True, progress=progress
+    )
+    # Every other scan goes in as DICOM, the rest as NIfTI.
+    inputs = [
+        unseen / (f"dicom-{case}" if case % 2 else f"volume-{case}.nii.gz") for case in range(cases)
+    ]
+    predicted, failed = predict_files(
+        inputs, out / "predictions", weights=out / "run", device=device, progress=progress
+    )
+    if failed:
+        raise failed[0].error
+    scored = [_score(item, unseen, out) for item in predicted]
+    evaluation = summarise([item.evaluation for item in scored])
+    write_evaluation(evaluation, out / "evaluation")
+    seconds = time.monotonic() - started
+    return _finish(out, recipe, scored, evaluation, seconds, short=short)
+
+
+def _train(out: Path, recipe: Recipe, short: bool, device: str, progress: Progress) -> None:
+    folder = out / "training"
+    # Training scans are small: a 128 x 128 slice is still finer than the network's grid.
+    options = PhantomOptions(matrix=128)
+    progress.say("Making phantoms to train on")
+    write_phantoms(
+        folder,
+        cases=4 if short else 26,
+        seed=_TRAINING_SEED,
+        options=options,
+        progress=progress,
+    )
+    cases = open_dataset(folder, kind="lits").cases
+    data = TrainingData("phantoms", cases[_VALIDATION_CASES:], cases[:_VALIDATION_CASES], _LICENCE)
+    progress.say(f"Training {recipe.network.name} on {len(data.training)} phantoms")
+    run = out / "run"
+    resume = (run / CHECKPOINT).is_file()
+    result = train(data, run, recipe, device=device, resume=resume, progress=progress)
+    if not result.finished:
+        raise KeyboardInterrupt
+
+
+def _score(item: FilePrediction, unseen: Path, out: Path) -> Scored:
+    image = read_volume(item.source)
+    number = item.name.rpartition("-")[2].split(".")[0]
+    # A DICOM series may hold the same grid with its slices the other way round.
+    reference = turned_like(read_label(unseen / f"segmentation-{number}.nii.gz"), image)
+    kind = "phantom, DICOM" if item.source.is_dir() else "phantom, NIfTI"
+    return score_scan(
+        item.name,
+        kind,
+        item.folder,
+        item.statistics,
+        image=image,
+        reference=reference,
+        page_folder=out,
+    )
+
+
+def _finish(
+    out: Path,
+    recipe: Recipe,
+    scored: list[Scored],
+    evaluation: Evaluation,
+    seconds: float,
+    *,
+    short: bool,
+) -> JobResult:
+    liver = mean_dice(evaluation, "liver", with_reference=False)
+    tumour = mean_dice(evaluation, "tumour", with_reference=True)
+    summary = {
+        "liver_dice": round(liver, 4),
+        "tumour_dice": round(tumour, 4),
+        "tumour_dice_is": "mean over the cases whose reference has a tumour",
+        "cases": len(scored),
+        "cases_with_tumour": evaluation.summary["tumour"]["dice"].cases_with_reference,
+        "seconds": round(seconds, 1),
+        "short": short,
+        "worst_grid_difference_mm": max(item.grid_difference_mm for item in scored),
+    }
+    write_json(out / "summary.json", summary)
+    write_page(
+        out / "index.html",
+        Page(
+            title="3DYNet demo",
+            lead=(
+                "Abdominal CT phantoms were made, a small 3dynet was trained on some of them, and "
+                f"{len(scored)} it has never seen were predicted, from NIfTI and from DICOM."
+                + (" This was the short demo: hardly any training." if short else "")
+            ),
+            headlines=dice_headlines(evaluation, "unseen phantoms"),
+            rows=[item.row for item in scored],
+            rows_text=READING,
+            cases=[item.pictures for item in scored],
+            pictures=[
+                Picture("run/curves.png", "Loss and Dice against the epoch", "Training"),
+                Picture("evaluation/dice.png", "Dice of each case", "Dice of each case"),
+            ],
+            settings=recipe.model_dump(mode="json"),
+            files={
+                "summary.json": "the figures of this page",
+                "evaluation/cases.csv": "metrics of each case and class",
+                "evaluation/summary.json": "their means and standard deviations",
+                "run/best.json": "how the weights were trained",
+                "run/log.csv": "the training log",
+            },
+            seconds=seconds,
+            versions=versions(),
+        ),
+    )
+    passed = short or (liver >= LIVER_BAR and tumour >= TUMOUR_BAR)
+    words = (
+        f"{len(scored)} unseen phantoms: liver Dice {liver:.3f}, tumour Dice {tumour:.3f}, "
+        f"{seconds / 60:.1f} min.\nOpen {out / 'index.html'} in a browser."
+    )
+    if not passed:
+        words += f"\nBelow the bar of the demo (liver {LIVER_BAR}, tumour {TUMOUR_BAR})."
+    return JobResult(summary, words, passed)

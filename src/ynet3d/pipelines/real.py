@@ -1,0 +1,236 @@
+"""The main job on real CT: check, train on part of the LiTS scans, predict the rest, evaluate.
+
+The split (`real_split.json`) was drawn once, by patient, before any training, and stays as it is.
+"""
+
+from __future__ import annotations
+
+import time
+from importlib import resources
+from pathlib import Path
+
+from ynet3d.datasets import (
+    Case,
+    CaseCheck,
+    DataSet,
+    Severity,
+    Split,
+    check_case,
+    check_dataset,
+    open_dataset,
+    read_split,
+    write_check_csv,
+)
+from ynet3d.errors import InputError
+from ynet3d.evaluation import Evaluation, summarise, write_evaluation
+from ynet3d.files import ensure_output_folder, write_json
+from ynet3d.pipelines.prediction import FilePrediction, predict_files
+from ynet3d.pipelines.report import (
+    READING,
+    JobResult,
+    Scored,
+    case_pictures,
+    dice_headlines,
+    mean_dice,
+    score_scan,
+    versions,
+)
+from ynet3d.progress import Progress
+from ynet3d.recipes import Recipe, load_recipe
+from ynet3d.reporting import Page, Picture, Table, write_page
+from ynet3d.training import TrainingData, TrainingResult, train
+from ynet3d.training.checkpoint import FILE as CHECKPOINT
+
+LIVER_BAR = 0.92
+_LITS, _IRCADB = "lits_subset", "3dircadb01"
+_LICENCES = {
+    _LITS: "LiTS (Bilic et al. 2023), CC BY-NC-SA 4.0",
+    _IRCADB: "3D-IRCADb-01, CC BY-NC-ND 4.0",
+}
+#: Series without labels of ours: each must be read and predicted, and there is no score.
+_UNLABELLED = ("dicom_unlabelled", "jpeg2000_series")
+
+
+def run_real(
+    root: Path, out: Path, *, device: str = "auto", progress: Progress | None = None
+) -> JobResult:
+    """Run the job on the data sets in `root`; leaves `index.html` and `summary.json` in `out`.
+
+    A run that was stopped goes on where it stood.
+
+    Raises:
+        InputError: the data sets are not in `root`, or `out` cannot be written.
+    """
+    progress = progress or Progress()
+    started = time.monotonic()
+    if not (root / _LITS).is_dir():
+        raise InputError(f"There is no folder {_LITS} in {root}: give the folder of the real data.")
+    ensure_output_folder(out)
+    lits = open_dataset(root / _LITS, kind="lits", licence=_LICENCES[_LITS])
+    ircadb = open_dataset(root / _IRCADB, kind="ircadb", licence=_LICENCES[_IRCADB])
+    unlabelled = [Case(name, name, _series_path(root / name)) for name in _UNLABELLED]
+    checks = _check(lits, ircadb, unlabelled, out, progress)
+    split_file = resources.files("ynet3d.pipelines") / "real_split.json"
+    with resources.as_file(split_file) as path:
+        split = read_split(path, dataset=lits)
+    recipe = load_recipe("real-small")
+    trained = _train(lits, split, recipe, out / "run", device, progress)
+    held_out = [lits.case(name) for name in split.test]
+    scored = [
+        _score(item, case, dataset, out)
+        for dataset, cases in ((lits, held_out), (ircadb, list(ircadb.cases)))
+        for item, case in _predict(cases, out, device, progress)
+    ]
+    others = [item for item, _ in _predict(unlabelled, out, device, progress)]
+    evaluation = summarise([item.evaluation for item in scored])
+    write_evaluation(evaluation, out / "evaluation")
+    seconds = time.monotonic() - started
+    return _finish(out, recipe, trained, scored, others, evaluation, checks, seconds)
+
+
+def _series_path(folder: Path) -> Path:
+    zips = sorted(folder.glob("*.zip"))
+    return zips[0] if zips else folder
+
+
+def _check(
+    lits: DataSet, ircadb: DataSet, unlabelled: list[Case], out: Path, progress: Progress
+) -> list[CaseCheck]:
+    checks = [*check_dataset(lits, progress=progress), *check_dataset(ircadb, progress=progress)]
+    checks += [check_case(case, expect_label=False) for case in unlabelled]
+    write_check_csv(checks, out / "checks.csv")
+    wrong = [check for check in checks if any(f.severity is Severity.ERROR for f in check.flags)]
+    progress.say(f"Checked {len(checks)} cases, {len(wrong)} with errors: {out / 'checks.csv'}")
+    return checks
+
+
+def _train(
+    lits: DataSet, split: Split, recipe: Recipe, run: Path, device: str, progress: Progress
+) -> TrainingResult:
+    data = TrainingData(
+        "LiTS subset",
+        [lits.case(name) for name in split.train],
+        [lits.case(name) for name in split.validation],
+        lits.licence,
+    )
+    progress.say(f"Training {recipe.network.name} on {len(data.training)} scans")
+    resume = (run / CHECKPOINT).is_file()
+    result = train(data, run, recipe, device=device, resume=resume, progress=progress)
+    if not result.finished:
+        raise KeyboardInterrupt
+    return result
+
+
+def _predict(
+    cases: list[Case], out: Path, device: str, progress: Progress
+) -> list[tuple[FilePrediction, Case]]:
+    results = []
+    for case in cases:
+        done, _ = predict_files(
+            [case.image],
+            out / "predictions" / case.name,
+            weights=out / "run",
+            device=device,
+            progress=progress,
+        )
+        results.append((done[0], case))
+    return results
+
+
+def _score(item: FilePrediction, case: Case, dataset: DataSet, out: Path) -> Scored:
+    image = case.read_image()
+    return score_scan(
+        case.name,
+        dataset.name,
+        item.folder,
+        item.statistics,
+        image=image,
+        reference=case.read_label(image=image),
+        page_folder=out,
+    )
+
+
+def _finish(
+    out: Path,
+    recipe: Recipe,
+    trained: TrainingResult,
+    scored: list[Scored],
+    others: list[FilePrediction],
+    evaluation: Evaluation,
+    checks: list[CaseCheck],
+    seconds: float,
+) -> JobResult:
+    liver = mean_dice(evaluation, "liver", with_reference=False)
+    tumour = mean_dice(evaluation, "tumour", with_reference=True)
+    summary = {
+        "liver_dice": round(liver, 4),
+        "tumour_dice": round(tumour, 4),
+        "tumour_dice_is": "mean over the cases whose reference has a tumour",
+        "cases": len(scored),
+        "cases_with_tumour": evaluation.summary["tumour"]["dice"].cases_with_reference,
+        "per_case": {
+            item.row.case: {"liver": item.row.dice_liver, "tumour": item.row.dice_tumour}
+            for item in scored
+        },
+        "worst_grid_difference_mm": max(item.grid_difference_mm for item in scored),
+        "training_minutes": round(trained.seconds / 60, 1),
+        "seconds_of_this_call": round(seconds, 1),
+    }
+    write_json(out / "summary.json", summary)
+    pictures = [item.pictures for item in scored]
+    pictures += [
+        case_pictures(item.folder.name, item.folder, item.statistics, out) for item in others
+    ]
+    write_page(
+        out / "index.html",
+        Page(
+            title="3DYNet on real CT",
+            lead=(
+                f"A small 3dynet, trained {trained.seconds / 60:.0f} minutes on part of our LiTS "
+                f"subset, on {len(scored)} scans it has never seen: held-out LiTS scans, and "
+                "3D-IRCADb patients straight from their DICOM files."
+            ),
+            headlines=dice_headlines(evaluation, "unseen scans"),
+            rows=[item.row for item in scored],
+            rows_text=READING,
+            cases=pictures,
+            pictures=[
+                Picture("run/curves.png", "Loss and Dice against the epoch", "Training"),
+                Picture("evaluation/dice.png", "Dice of each case", "Dice of each case"),
+            ],
+            tables=[_check_table(checks)],
+            settings=recipe.model_dump(mode="json"),
+            files={
+                "summary.json": "the figures of this page",
+                "checks.csv": "what was checked in every data set",
+                "evaluation/cases.csv": "metrics of each case and class",
+                "run/best.json": "how the weights were trained",
+            },
+            seconds=seconds,
+            versions=versions(),
+        ),
+    )
+    words = (
+        f"{len(scored)} unseen real scans: liver Dice {liver:.3f}, tumour Dice {tumour:.3f}.\n"
+        f"Open {out / 'index.html'} in a browser."
+    )
+    passed = liver >= LIVER_BAR
+    if not passed:
+        words += f"\nBelow the bar (liver {LIVER_BAR})."
+    return JobResult(summary, words, passed)
+
+
+def _check_table(checks: list[CaseCheck]) -> Table:
+    rows = [
+        (
+            check.name,
+            " x ".join(map(str, check.shape or ())),
+            " x ".join(f"{size:.3g}" for size in check.spacing or ()),
+            "" if check.liver_ml is None else f"{check.liver_ml:.0f}",
+            "" if check.tumour_ml is None else f"{check.tumour_ml:.1f}",
+            ", ".join(flag.code for flag in check.flags),
+        )
+        for check in checks
+    ]
+    columns = ("case", "shape", "spacing mm", "liver mL", "tumour mL", "flags")
+    return Table("Checked cases", columns, rows, "The sentences behind the flags: checks.csv.")
