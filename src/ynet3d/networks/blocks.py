@@ -23,6 +23,26 @@ def normalisation_layer(kind: str, channels: int) -> nn.Module:
     raise ValueError(f"normalisation is {kind!r}, expected one of {', '.join(NORMALISATIONS)}")
 
 
+class Convolution(nn.Conv3d):
+    """`nn.Conv3d` that leaves mixed precision aside on a CPU where the map is below the kernel.
+
+    There, oneDNN's bfloat16 weight gradients are wrong, up to reading memory that nobody wrote
+    (v3.12 in torch 2.13, a CPU with avx512_bf16; depth 2 under a 3x3x3 kernel, 2 to 4 under 5x5x5).
+    The deepest stages of small patches are such maps; they cost next to nothing in float32.
+    """
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Convolve `features` (N, C, D, H, W)."""
+        if (
+            features.device.type == "cpu"
+            and torch.is_autocast_enabled("cpu")
+            and any(size < k for size, k in zip(features.shape[2:], self.kernel_size, strict=True))
+        ):
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(features.float())
+        return super().forward(features)
+
+
 class ConvolutionUnit(nn.Sequential):
     """3x3x3 convolution (padding 1), optional normalisation, activation."""
 
@@ -30,7 +50,7 @@ class ConvolutionUnit(nn.Sequential):
         self, in_channels: int, out_channels: int, *, normalisation: str, activation: nn.Module
     ) -> None:
         # A normalisation with an affine part makes the convolution's own bias redundant.
-        convolution = nn.Conv3d(
+        convolution = Convolution(
             in_channels, out_channels, 3, padding=1, bias=normalisation == "none"
         )
         super().__init__(convolution, normalisation_layer(normalisation, out_channels), activation)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ynet3d.networks.blocks import normalisation_layer, on_padded
+from ynet3d.networks.blocks import Convolution, normalisation_layer, on_padded
 from ynet3d.networks.registry import register_network
 
 LEVELS = 4
@@ -18,10 +18,10 @@ def _pair(
 ) -> nn.Sequential:
     """Two 3x3x3 convolutions with bias, each with normalisation and ReLU (batch norm before it)."""
     return nn.Sequential(
-        nn.Conv3d(in_channels, middle_channels, 3, padding=1),
+        Convolution(in_channels, middle_channels, 3, padding=1),
         normalisation_layer(normalisation, middle_channels),
         nn.ReLU(inplace=True),
-        nn.Conv3d(middle_channels, out_channels, 3, padding=1),
+        Convolution(middle_channels, out_channels, 3, padding=1),
         normalisation_layer(normalisation, out_channels),
         nn.ReLU(inplace=True),
     )

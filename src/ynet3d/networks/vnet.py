@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from ynet3d.networks.blocks import normalisation_layer, on_padded
+from ynet3d.networks.blocks import Convolution, normalisation_layer, on_padded
 from ynet3d.networks.registry import register_network
 
 #: 5x5x5 convolutions of the stages on the way down; the way up mirrors them.
@@ -30,7 +30,7 @@ class _ResidualStage(nn.Module):
         layers: list[nn.Module] = []
         for index in range(convolutions):
             inputs = in_channels if index == 0 else channels
-            layers.append(nn.Conv3d(inputs, channels, 5, padding=2))
+            layers.append(Convolution(inputs, channels, 5, padding=2))
             layers.extend(_activated(channels, normalisation))
         self.last_activation = layers.pop()
         self.convolutions = nn.Sequential(*layers)

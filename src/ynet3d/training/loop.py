@@ -224,17 +224,18 @@ class _Run:
         with precision(self.device, mixed=options.mixed_precision):
             logits = self.network(channels_last(image, self.device))
         loss = self.loss(logits.float(), label.to(self.device))
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise YnetError(
-                f"The loss became {value} in epoch {self.state.epoch + 1}: lower "
-                "training.learning_rate, or set training.gradient_clip=1. The last checkpoint "
-                "is kept."
-            )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        if options.gradient_clip is not None:
-            nn.utils.clip_grad_norm_(self.network.parameters(), options.gradient_clip)
+        value = float(loss.detach())
+        largest = math.inf if options.gradient_clip is None else options.gradient_clip
+        norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), largest))
+        if not (math.isfinite(value) and math.isfinite(norm)):
+            # Before the step: the weights, and so every checkpoint, stay finite.
+            raise YnetError(
+                f"The loss became {value} and its gradient {norm} in epoch "
+                f"{self.state.epoch + 1}: lower training.learning_rate, or set "
+                "training.gradient_clip=1. The last checkpoint is kept."
+            )
         self.optimiser.step()
         if self.average is not None:
             # A young average follows faster, or it would remember the initialisation for long.
