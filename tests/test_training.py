@@ -1,0 +1,244 @@
+"""Training: the loss by hand, samples by seed, resuming with the same numbers, never a NaN."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from small_runs import small_recipe, small_scan, write_small_dataset
+
+from ynet3d.datasets import Case, open_dataset
+from ynet3d.errors import InputError, YnetError
+from ynet3d.progress import Progress, Task
+from ynet3d.recipes import Recipe, Training
+from ynet3d.training import TrainingData, make_loss, train
+from ynet3d.training import loop as loop_module
+from ynet3d.training.validation import validate
+from ynet3d.weights import load_weights
+
+QUIET = Progress(quiet=True)
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> tuple[Case, ...]:
+    folder = write_small_dataset(tmp_path_factory.mktemp("small"), cases=5)
+    return tuple(open_dataset(folder, kind="lits").cases)
+
+
+@pytest.fixture
+def data(cases: tuple[Case, ...]) -> TrainingData:
+    return TrainingData("small", cases[:3], cases[3:], "a licence")
+
+
+def everything_on() -> Recipe:
+    """Patches, augmentation, moving average and clipping together."""
+    return small_recipe(
+        augmentation={
+            "flip_probability": 0.5,
+            "affine_probability": 0.5,
+            "scale_fraction": 0.1,
+            "noise": 0.05,
+            "noise_probability": 0.5,
+        },
+        preprocessing={"window_hu": [-100, 200], "size": None, "spacing_mm": [4, 3, 3]},
+        patches={"size": [16, 16, 32], "per_case": 2},
+        training={
+            "epochs": 3,
+            "batch_size": 2,
+            "learning_rate": 1e-3,
+            "ema_decay": 0.9,
+            "gradient_clip": 1.0,
+            "warmup_steps": 2,
+        },
+    )
+
+
+@pytest.mark.parametrize("background", [True, False])
+@pytest.mark.parametrize("batch", [True, False])
+def test_loss_is_the_formula(background: bool, batch: bool) -> None:
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(2, 3, 4, 5, 6))
+    label = generator.integers(0, 3, (2, 1, 4, 5, 6))
+    options = Training(dice_includes_background=background, dice_over_batch=batch)
+    found = make_loss(options)(torch.tensor(logits), torch.tensor(label)).item()
+
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    y = np.moveaxis(np.eye(3)[label[:, 0]], -1, 1)
+    axes = (0, 2, 3, 4) if batch else (2, 3, 4)
+    soft_dice = 1 - (2 * (p * y).sum(axes) + 1e-5) / ((p + y).sum(axes) + 1e-5)
+    kept = soft_dice[..., 0 if background else 1 :]
+    cross_entropy = -np.log((p * y).sum(1)).mean()
+    assert found == pytest.approx(kept.mean() + cross_entropy, rel=1e-6)
+
+
+def test_a_run_leaves_what_it_promises(data: TrainingData, tmp_path: Path) -> None:
+    result = train(data, tmp_path, small_recipe(), device="cpu", progress=QUIET)
+    assert result.finished
+    assert result.epochs == 3
+    files = {path.name for path in tmp_path.iterdir()}
+    assert {
+        "best.safetensors",
+        "best.json",
+        "last.safetensors",
+        "checkpoint.safetensors",
+        "log.csv",
+        "curves.png",
+        "recipe.yaml",
+        "tensorboard",
+    } <= files
+    assert not [name for name in files if name.startswith(".writing")]
+    rows = list(csv.DictReader((tmp_path / "log.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    for row in rows:
+        for column in ("train_loss", "dice_liver", "dice_tumour", "learning_rate"):
+            assert np.isfinite(float(row[column]))
+    facts = json.loads((tmp_path / "best.json").read_text())
+    assert facts["training_data"]["licence"] == "a licence"
+    assert facts["training_data"]["training_cases"] == [case.name for case in data.training]
+    assert facts["metrics"]["rule"]
+    assert facts["recipe"]["name"] == "small"
+    assert load_weights(tmp_path).recipe == small_recipe()
+
+
+def test_it_learns(cases: tuple[Case, ...], tmp_path: Path) -> None:
+    """Boxes of known HU: seconds of training find liver and tumour."""
+    recipe = small_recipe(
+        training={"epochs": 40, "learning_rate": 5e-3, "validate_every": 10, "warmup_steps": 10},
+        network={"name": "unet3d", "options": {"width": 4, "normalisation": "instance"}},
+    )
+    data = TrainingData("small", cases[:3], cases[:3])
+    train(data, tmp_path, recipe, device="cpu", progress=QUIET)
+    metrics = json.loads((tmp_path / "best.json").read_text())["metrics"]
+    assert metrics["dice_liver"] > 0.8
+    assert metrics["dice_tumour"] > 0.5
+
+
+class _StopAt(Progress):
+    """Presses Ctrl-C after some steps."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(quiet=True)
+        self.step = step
+
+    @contextmanager
+    def task(self, description: str, *, total: int, done: int = 0) -> Iterator[Task]:
+        stop_at, counted = self.step, done
+
+        class Counting(Task):
+            def advance(self, steps: int = 1, note: str = "") -> None:
+                nonlocal counted
+                counted += steps
+                if counted == stop_at:
+                    os.kill(os.getpid(), signal.SIGINT)
+
+        yield Counting() if description == "Training" else Task()
+
+
+@pytest.mark.parametrize("step", [1, 3, 4, 8])
+def test_resumed_runs_repeat_an_uninterrupted_one(
+    data: TrainingData, tmp_path: Path, step: int
+) -> None:
+    recipe = everything_on()
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(data, whole, recipe, device="cpu", progress=QUIET)
+    first = train(data, parts, recipe, device="cpu", progress=_StopAt(step))
+    assert not first.finished
+    second = train(data, parts, recipe, device="cpu", resume=True, progress=QUIET)
+    assert second.finished
+
+    def log(folder: Path) -> list[dict[str, str]]:
+        rows = list(csv.DictReader((folder / "log.csv").open()))
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+
+    assert log(parts) == log(whole)
+    for name in ("best", "last"):
+        one, other = (load_file(run / f"{name}.safetensors") for run in (whole, parts))
+        assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_resuming_a_finished_run_does_nothing(data: TrainingData, tmp_path: Path) -> None:
+    train(data, tmp_path, small_recipe(), device="cpu", progress=QUIET)
+    before = (tmp_path / "best.safetensors").read_bytes()
+    assert train(data, tmp_path, small_recipe(), device="cpu", resume=True, progress=QUIET).finished
+    assert (tmp_path / "best.safetensors").read_bytes() == before
+
+
+def test_what_a_run_refuses(data: TrainingData, tmp_path: Path) -> None:
+    recipe = small_recipe(training={"epochs": 1})
+    with pytest.raises(InputError, match="no run to resume"):
+        train(data, tmp_path, recipe, resume=True, progress=QUIET)
+    train(data, tmp_path, recipe, device="cpu", progress=QUIET)
+    with pytest.raises(InputError, match="holds a run already"):
+        train(data, tmp_path, recipe, progress=QUIET)
+    with pytest.raises(InputError, match="another recipe"):
+        train(data, tmp_path, small_recipe(), resume=True, progress=QUIET)
+    with pytest.raises(InputError, match="has no validation cases"):
+        train(TrainingData("x", data.training, ()), tmp_path / "new", recipe, progress=QUIET)
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    with pytest.raises(InputError, match="is damaged"):
+        train(data, tmp_path, recipe, resume=True, progress=QUIET)
+
+
+def test_samples_that_shrink_to_one_voxel_are_refused(data: TrainingData, tmp_path: Path) -> None:
+    recipe = small_recipe(preprocessing={"window_hu": [-100, 200], "size": [16, 16, 16]})
+    with pytest.raises(InputError, match="16 x 16 x 16 voxels shrink to a single one"):
+        train(data, tmp_path, recipe, device="cpu", progress=QUIET)
+
+
+@pytest.mark.parametrize("spoilt", ["loss", "gradient"])
+def test_what_is_not_finite_stops_before_the_weights_are_spoilt(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: str
+) -> None:
+    class Spoilt(torch.nn.Module):
+        def forward(self, logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+            zero = (logits * 0).sum()
+            # The square root has an infinite slope at 0, where its value is finite.
+            return zero.abs().sqrt() if spoilt == "gradient" else zero + float("nan")
+
+    monkeypatch.setattr(loop_module, "make_loss", lambda _: Spoilt())
+    with pytest.raises(YnetError, match="epoch 1: lower") as caught:
+        train(data, tmp_path, small_recipe(), device="cpu", progress=QUIET)
+    assert caught.value.exit_code == 1
+    assert not (tmp_path / "checkpoint.safetensors").exists()
+
+
+class _Says(torch.nn.Module):
+    """Calls every voxel by one label."""
+
+    def __init__(self, label: int) -> None:
+        super().__init__()
+        self.label = label
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        logits = torch.zeros(len(image), 3, *image.shape[2:])
+        logits[:, self.label] = 1
+        return logits
+
+
+@pytest.mark.parametrize(("says", "tumour"), [(0, 1.0), (1, 1.0), (2, 0.0)])
+def test_validation_of_a_case_without_tumour(tmp_path: Path, says: int, tumour: float) -> None:
+    from ynet3d.labels import Label
+    from ynet3d.preprocessing import PreparedCase, label_to_network_grid, to_network_grid
+
+    recipe = small_recipe()
+    image, label = small_scan(tumour=False)
+    case = PreparedCase(
+        "x",
+        to_network_grid(image, recipe.preprocessing),
+        label_to_network_grid(label, recipe.preprocessing),
+        {kind: np.empty((0, 3), np.int32) for kind in Label},
+    )
+    scores = validate(_Says(says), [case], recipe, device=torch.device("cpu"))
+    assert scores["dice_tumour"] == tumour
+    assert scores["dice_liver"] == (0.0 if says == 0 else pytest.approx(scores["dice_liver"]))
+    assert np.isfinite(list(scores.values())).all()

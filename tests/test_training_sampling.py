@@ -1,0 +1,104 @@
+"""Samples are decided by (seed, epoch, position), and patches are where they were asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from small_runs import small_recipe
+
+from ynet3d.labels import Label
+from ynet3d.preprocessing import Augmenter, PreparedCase
+from ynet3d.recipes import Recipe
+from ynet3d.training.loop import _schedule
+from ynet3d.training.sampling import Sampler
+
+SHAPE = (20, 30, 40)
+
+
+def prepared(name: str, value: float, *, tumour: bool = True) -> PreparedCase:
+    """A case whose image is `value` everywhere, with one liver and one tumour voxel."""
+    label = np.zeros(SHAPE, np.uint8)
+    label[10, 15, 20] = Label.LIVER
+    if tumour:
+        label[4, 6, 35] = Label.TUMOUR
+    voxels = {
+        kind: np.argwhere(label == kind).astype(np.int32) for kind in (Label.LIVER, Label.TUMOUR)
+    }
+    return PreparedCase(name, np.full(SHAPE, value, np.float32), label, voxels)
+
+
+def recipe(**patches: object) -> Recipe:
+    return small_recipe(
+        patches={"size": [8, 8, 8], "per_case": 3} | patches,
+        training={"epochs": 3, "batch_size": 2, "seed": 5},
+    )
+
+
+def sampler(chosen: Recipe, cases: int = 3, *, tumour: bool = True) -> Sampler:
+    assert chosen.patches is not None
+    prepared_cases = [prepared(str(i), i / 10, tumour=tumour) for i in range(cases)]
+    return Sampler(prepared_cases, chosen, Augmenter(chosen.augmentation, size=chosen.patches.size))
+
+
+def epoch_of(made: Sampler, epoch: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    return [made.batch(epoch, step) for step in range(made.steps_per_epoch)]
+
+
+def test_an_epoch_takes_every_case_equally_often() -> None:
+    made = sampler(recipe())
+    assert made.steps_per_epoch == 5  # 9 samples in batches of 2
+    batches = epoch_of(made, 0)
+    assert [len(image) for image, _ in batches] == [2, 2, 2, 2, 1]
+    values = torch.cat([image[:, 0, 0, 0, 0] for image, _ in batches])
+    assert torch.allclose(values.sort().values, torch.tensor([0, 0.1, 0.2]).repeat_interleave(3))
+
+
+def test_batches_depend_on_seed_epoch_and_step_alone() -> None:
+    one, other = sampler(recipe()), sampler(recipe())
+    later = one.batch(1, 3)
+    epoch_of(other, 0)
+    for mine, theirs in zip(later, other.batch(1, 3), strict=True):
+        assert torch.equal(mine, theirs)
+    orders = [[image[:, 0, 0, 0, 0].tolist() for image, _ in epoch_of(one, e)] for e in range(2)]
+    assert orders[0] != orders[1]
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "kind"),
+    [
+        ({"liver_probability": 1.0, "tumour_probability": 0.0}, Label.LIVER),
+        ({"liver_probability": 0.0, "tumour_probability": 1.0}, Label.TUMOUR),
+    ],
+)
+def test_patches_hold_what_they_were_centred_on(
+    probabilities: dict[str, float], kind: Label
+) -> None:
+    batches = epoch_of(sampler(recipe(per_case=10, **probabilities)), 0)
+    labels = torch.cat([label for _, label in batches])
+    assert labels.shape == (30, 1, 8, 8, 8)
+    assert (labels == kind).flatten(1).any(1).all()
+
+
+def test_a_scan_without_tumour_gives_liver_instead() -> None:
+    chosen = recipe(per_case=10, liver_probability=0.5, tumour_probability=0.5)
+    labels = torch.cat([label for _, label in epoch_of(sampler(chosen, tumour=False), 0)])
+    assert (labels == Label.LIVER).flatten(1).any(1).all()
+
+
+def test_patches_larger_than_the_scan_are_padded_all_round() -> None:
+    made = sampler(recipe(size=[24, 30, 48]), cases=1)
+    image, label = made.batch(0, 0)
+    assert image.shape == label.shape == (2, 1, 24, 30, 48)
+    assert int((label[0] > 0).sum()) == 2
+    assert label[0, 0, 10 + 2, 15, 20 + 4] == Label.LIVER
+
+
+def test_schedule_rises_then_follows_half_a_cosine_to_zero() -> None:
+    rates = [_schedule(step, 100, 10) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[9] == rates[10] == 1.0
+    assert rates[55] == pytest.approx(0.5)
+    assert 0 < rates[-1] < 0.001
+    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert _schedule(0, 100, 0) == 1.0
