@@ -2,8 +2,8 @@
 
     python benchmarks/whole_case.py --weights demo/run --slices 1000
 
-The scan is a phantom stretched to N slices. "The network alone" is one prediction of an array of the
-network grid's size with the same weights, in a process of its own.
+The scan is a phantom stretched to N slices. "The network alone" is one prediction of an array of
+the network grid's size with the same weights, in a process of its own.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ def main() -> None:
         alone, network_seconds = measure(
             [sys.executable, "-c", NETWORK_ALONE, arguments.weights, *map(str, grid)]
         )
-        whole, seconds = measure(
-            ["ynet3d", "predict", str(folder / "scan.nii.gz"), "--out", str(folder / "out")]
-            + ["--weights", arguments.weights, "--device", "cpu", "--quiet"]
-        )
+        words = ["predict", str(folder / "scan.nii.gz"), "--out", str(folder / "out")]
+        options = ["--weights", arguments.weights, "--device", "cpu", "--quiet"]
+        program = str(Path(sys.executable).parent / "ynet3d")
+        whole, seconds = measure([program, *words, *options])
         found = json.loads((folder / "out" / "statistics.json").read_text())
     print(
-        f"512 x 512 x {arguments.slices} (network grid {size}): {seconds:.1f} s, of it the network's "
-        f"process {network_seconds:.1f} s; peak {whole:.2f} GB, network alone {alone:.2f} GB, beyond "
-        f"it {whole - alone:.2f} GB. {found['summary']}"
+        f"512 x 512 x {arguments.slices} (network grid {size}): {seconds:.1f} s, of it the "
+        f"network's process {network_seconds:.1f} s; peak {whole:.2f} GB, network alone "
+        f"{alone:.2f} GB, beyond it {whole - alone:.2f} GB. {found['summary']}"
     )
 
 

@@ -13,7 +13,7 @@ from ynet3d.datasets import (
     Case,
     CaseCheck,
     DataSet,
-    Severity,
+    LabelFile,
     Split,
     check_case,
     check_dataset,
@@ -49,6 +49,8 @@ _LICENCES = {
 }
 #: Series without labels of ours: each must be read and predicted, and there is no score.
 _UNLABELLED = ("dicom_unlabelled", "jpeg2000_series")
+#: Three slices with a mask: checked, but too few to predict.
+_SLICES, _MASK = "dicom_seg_3slices", "liver_seg.nrrd"
 
 
 def run_real(
@@ -69,7 +71,7 @@ def run_real(
     lits = open_dataset(root / _LITS, kind="lits", licence=_LICENCES[_LITS])
     ircadb = open_dataset(root / _IRCADB, kind="ircadb", licence=_LICENCES[_IRCADB])
     unlabelled = [Case(name, name, _series_path(root / name)) for name in _UNLABELLED]
-    checks = _check(lits, ircadb, unlabelled, out, progress)
+    checks = _check(lits, ircadb, unlabelled, root / _SLICES, out, progress)
     split_file = resources.files("ynet3d.pipelines") / "real_split.json"
     with resources.as_file(split_file) as path:
         split = read_split(path, dataset=lits)
@@ -94,13 +96,24 @@ def _series_path(folder: Path) -> Path:
 
 
 def _check(
-    lits: DataSet, ircadb: DataSet, unlabelled: list[Case], out: Path, progress: Progress
+    lits: DataSet,
+    ircadb: DataSet,
+    unlabelled: list[Case],
+    slices: Path,
+    out: Path,
+    progress: Progress,
 ) -> list[CaseCheck]:
     checks = [*check_dataset(lits, progress=progress), *check_dataset(ircadb, progress=progress)]
     checks += [check_case(case, expect_label=False) for case in unlabelled]
+    checks.append(check_case(Case(slices.name, slices.name, slices, LabelFile(slices / _MASK))))
     write_check_csv(checks, out / "checks.csv")
-    wrong = [check for check in checks if any(f.severity is Severity.ERROR for f in check.flags)]
-    progress.say(f"Checked {len(checks)} cases, {len(wrong)} with errors: {out / 'checks.csv'}")
+    alone = [c for c in checks if any(flag.code == "no-image" for flag in c.flags)]
+    wrong = [c.name for c in checks if not c.ok and c not in alone]
+    progress.say(
+        f"Checked {len(checks) - len(alone)} scans, {len(wrong)} with errors"
+        f"{' (' + ', '.join(wrong) + ')' if wrong else ''}, and {len(alone)} masks without a CT: "
+        f"{out / 'checks.csv'}"
+    )
     return checks
 
 
