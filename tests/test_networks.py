@@ -66,11 +66,13 @@ def test_3dynet_encoders_are_vgg19_and_identical() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SMALL))
+@pytest.mark.parametrize("normalisation", ["none", "instance", "batch"])
 @pytest.mark.parametrize("size", [(16, 16, 16), (17, 23, 9), (1, 1, 1)])
-def test_any_spatial_size_goes_in(name: str, size: tuple[int, int, int]) -> None:
-    network = create_network(name, width=SMALL[name]).eval()
-    with torch.no_grad():
-        assert network(torch.rand(1, 1, *size)).shape == (1, 3, *size)
+def test_any_spatial_size_goes_in(
+    name: str, normalisation: str, size: tuple[int, int, int]
+) -> None:
+    network = create_network(name, width=SMALL[name], normalisation=normalisation)
+    assert network(torch.rand(1, 1, *size)).shape == (1, 3, *size)
 
 
 @pytest.mark.parametrize("name", sorted(SMALL))

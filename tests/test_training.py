@@ -189,12 +189,6 @@ def test_what_a_run_refuses(data: TrainingData, tmp_path: Path) -> None:
         train(data, tmp_path, recipe, resume=True, progress=QUIET)
 
 
-def test_samples_that_shrink_to_one_voxel_are_refused(data: TrainingData, tmp_path: Path) -> None:
-    recipe = small_recipe(preprocessing={"window_hu": [-100, 200], "size": [16, 16, 16]})
-    with pytest.raises(InputError, match="16 x 16 x 16 voxels shrink to a single one"):
-        train(data, tmp_path, recipe, device="cpu", progress=QUIET)
-
-
 @pytest.mark.parametrize("spoilt", ["loss", "gradient"])
 def test_what_is_not_finite_stops_before_the_weights_are_spoilt(
     data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: str

@@ -12,7 +12,7 @@ import numpy.typing as npt
 def label_components(
     mask: npt.NDArray[np.bool_], *, connectivity: Literal[6, 18, 26] = 26
 ) -> npt.NDArray[np.unsignedinteger[Any]]:
-    """Number the connected components of a 3D mask from 1, by place; 0 is background.
+    """Number the connected components of a 3D mask from 1, in its order in memory; 0: background.
 
     Args:
         mask: (i, j, k), boolean.
@@ -25,6 +25,18 @@ def label_components(
     components = cc3d.connected_components(even, connectivity=connectivity)
     i, j, k = mask.shape
     return components[:i, :j, :k]
+
+
+def bounding_box(mask: npt.NDArray[np.bool_]) -> tuple[slice, slice, slice] | None:
+    """The smallest box around a 3D mask, None if it is empty."""
+    sides = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        where = np.flatnonzero(mask.any(axis=others))
+        if not where.size:
+            return None
+        sides.append(slice(int(where[0]), int(where[-1]) + 1))
+    return sides[0], sides[1], sides[2]
 
 
 def _with_even_sides(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

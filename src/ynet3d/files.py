@@ -43,22 +43,24 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     The temporary name keeps every suffix of the target, because writers choose the format by it.
     """
     target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    suffix = "".join(target.suffixes[-2:])
-    handle, name = tempfile.mkstemp(prefix=".writing-", suffix=suffix, dir=target.parent)
-    os.close(handle)
-    # mkstemp makes files private; give them the permissions that open() would have given.
-    mask = os.umask(0)
-    os.umask(mask)
-    os.chmod(name, 0o666 & ~mask)
-    temporary = Path(name)
+    temporary: Path | None = None
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        suffix = "".join(target.suffixes[-2:])
+        handle, name = tempfile.mkstemp(prefix=".writing-", suffix=suffix, dir=target.parent)
+        temporary = Path(name)
+        os.close(handle)
+        # mkstemp makes files private; give them the permissions that open() would have given.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
         yield temporary
         os.replace(temporary, target)
     except OSError as error:
         raise YnetError(f"{target} could not be written: {error.strerror or error}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(target: str | Path, text: str) -> None:

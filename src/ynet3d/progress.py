@@ -48,7 +48,12 @@ class _LineTask(Task):
         pace = (now - self._start) / max(1, self._done - self._first)
         left = f"{pace * (self._total - self._done):.0f} s left"
         text = f"{self._description} {self._done}/{self._total}, {left}"
-        self._console.print(f"{text}, {note}" if note else text, highlight=False, soft_wrap=True)
+        _print(self._console, f"{text}, {note}" if note else text)
+
+
+def _print(console: Console, text: str) -> None:
+    """One line, to the letter: a path may hold what rich takes for markup or an emoji."""
+    console.print(text, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 class Progress:
@@ -61,7 +66,7 @@ class Progress:
     def say(self, text: str) -> None:
         """One line for the user."""
         if not self.quiet:
-            self.console.print(text, highlight=False, soft_wrap=True, markup=False)
+            _print(self.console, text)
 
     @contextmanager
     def task(self, description: str, *, total: int, done: int = 0) -> Iterator[Task]:
@@ -70,11 +75,11 @@ class Progress:
             yield Task()
         elif self.console.is_terminal:
             columns = (
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
+                TextColumn("{task.fields[note]}", markup=False),
             )
             with RichProgress(*columns, console=self.console) as bar:
                 yield _RichTask(bar, description, total, done)

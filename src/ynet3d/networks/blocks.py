@@ -61,10 +61,13 @@ def on_padded(
 ) -> torch.Tensor:
     """Run `network` on `image` (N, C, D, H, W) padded to a `multiple` in D, H and W; crop back.
 
-    The border voxels are repeated: for a CT that invents no edge, unlike zeros.
+    The border voxels are repeated: for a CT that invents no edge, unlike zeros. The deepest map
+    gets two voxels at least, since normalisation has nothing to go by in one.
     """
     depth, height, width = image.shape[2:]
     after = [-size % multiple for size in (depth, height, width)]
+    if depth + after[0] == height + after[1] == width + after[2] == multiple:
+        after[2] += multiple
     if not any(after):
         return network(image)
     padded = F.pad(image, (0, after[2], 0, after[1], 0, after[0]), mode="replicate")

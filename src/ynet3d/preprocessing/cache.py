@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ynet3d.datasets import Case
-from ynet3d.errors import InputError, YnetError
+from ynet3d.errors import YnetError
 from ynet3d.labels import Label
 from ynet3d.preprocessing.grid import label_to_network_grid, to_network_grid
 from ynet3d.progress import Progress
@@ -80,12 +80,6 @@ class CaseCache:
         image = to_network_grid(image_volume, self._preprocessing)
         label_volume = case.read_label(image=image_volume)
         del image_volume
-        highest = int(label_volume.array.max())
-        if highest > max(Label):
-            raise InputError(
-                f"The labels of case {case.name} reach {highest}, expected 0 background, 1 liver "
-                "and 2 tumour: map them to these values first."
-            )
         label = label_to_network_grid(label_volume, self._preprocessing)
         try:
             entry.parent.mkdir(parents=True, exist_ok=True)

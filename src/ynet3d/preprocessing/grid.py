@@ -54,7 +54,7 @@ def to_network_grid(volume: Volume, preprocessing: Preprocessing) -> npt.NDArray
         result[index] = F.interpolate(
             picture, size=(height, width), mode="bilinear", antialias=True, align_corners=False
         )[0, 0].numpy()
-    return result
+    return np.clip(result, 0, 1, out=result)  # weights add up to 1 but for rounding
 
 
 def label_to_network_grid(label: Volume, preprocessing: Preprocessing) -> npt.NDArray[np.uint8]:

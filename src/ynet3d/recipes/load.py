@@ -40,7 +40,7 @@ def parse_recipe(content: Any, *, origin: str) -> Recipe:
         return Recipe.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the recipe"
+        place = " ".join(".".join(str(part) for part in first["loc"]).split()) or "the recipe"
         message = first["msg"].removeprefix("Value error, ")
         raise InputError(
             f"The {origin} is not valid: {place} is {first['input']!r}: {message}."

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import ConvexHull
 
-from ynet3d.components import label_components
+from ynet3d.components import bounding_box, label_components
 from ynet3d.errors import InputError
 from ynet3d.labels import Label
 from ynet3d.volumes import Reorientation, Volume
@@ -100,7 +100,7 @@ def _lesions(
     tumour: npt.NDArray[np.bool_], label: Volume, image: Volume | None
 ) -> list[dict[str, Any]]:
     """Every lesion, largest first."""
-    box = _bounding_box(tumour)
+    box = bounding_box(tumour)
     if box is None:
         return []
     components = label_components(tumour[box], connectivity=CONNECTIVITY)
@@ -136,18 +136,6 @@ def _lesions(
             lesion["hu"] = float(hu[component])
         lesions.append(lesion)
     return lesions
-
-
-def _bounding_box(mask: npt.NDArray[np.bool_]) -> tuple[slice, slice, slice] | None:
-    """The smallest box around the mask, None if it is empty."""
-    sides = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        where = np.flatnonzero(mask.any(axis=others))
-        if not where.size:
-            return None
-        sides.append(slice(int(where[0]), int(where[-1]) + 1))
-    return sides[0], sides[1], sides[2]
 
 
 def _mean_per_component(

@@ -66,7 +66,8 @@ def load_checkpoint(
     try:
         with safe_open(path, framework="pt") as stored:
             state = RunState(**json.loads(stored.metadata()["state"]))
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            # Copies, because a file that is still mapped cannot be replaced on Windows.
+            tensors = {name: stored.get_tensor(name).clone() for name in stored.keys()}  # noqa: SIM118
         network.load_state_dict(_part(tensors, "network/"))
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise InputError(

@@ -32,7 +32,6 @@ from ynet3d.training.validation import RULE, validate
 from ynet3d.weights import build_network, save_weights
 
 _SECONDS_BETWEEN_CHECKPOINTS = 300.0
-_NORMALISATIONS = (nn.InstanceNorm3d, nn.BatchNorm3d)
 _ADVICE = "use a recipe with smaller patches or size, or set network.options.width lower"
 
 
@@ -142,7 +141,6 @@ class _Run:
             self.data.validation, progress=self.progress, title="Preparing validation cases"
         )
         size = self.recipe.patches.size if self.recipe.patches else cases[0].image.shape
-        _check_samples(self.recipe, size, self.network)
         augmenter = Augmenter(self.recipe.augmentation, size=size)
         self.sampler = Sampler(cases, self.recipe, augmenter)
         self.total_steps = self.recipe.training.epochs * self.sampler.steps_per_epoch
@@ -317,18 +315,6 @@ def _check(data: TrainingData, folder: Path, recipe: Recipe, resume: bool) -> No
         raise InputError(
             f"The folder {folder} holds a run already: add --resume to go on with it, or give "
             "another folder."
-        )
-
-
-def _check_samples(recipe: Recipe, size: tuple[int, ...], network: nn.Module) -> None:
-    """Normalisation has nothing to go by where a sample shrinks to one voxel."""
-    multiple = getattr(network, "multiple", 1)
-    normalised = any(isinstance(m, _NORMALISATIONS) for m in network.modules())
-    if normalised and all(voxels <= multiple for voxels in size):
-        raise InputError(
-            f"Samples of {' x '.join(map(str, size))} voxels shrink to a single one inside "
-            f"{recipe.network.name}, which its normalisation cannot take: set patches.size or "
-            f"preprocessing.size above {multiple} along an axis."
         )
 
 

@@ -46,6 +46,12 @@ class Weights:
 
 def build_network(recipe: Recipe) -> nn.Module:
     """The untrained network that a recipe names, for the labels of this package."""
+    for fixed in ("in_channels", "num_classes"):
+        if fixed in recipe.network.options:
+            raise InputError(
+                f"The recipe sets network.options.{fixed}, which is fixed (one CT, {NUM_CLASSES} "
+                "labels): leave it out."
+            )
     options: dict[str, Any] = {**recipe.network.options, "num_classes": NUM_CLASSES}
     return create_network(recipe.network.name, **options)
 
