@@ -102,6 +102,27 @@ def test_split_train_predict_evaluate(
     assert json.loads((scores / "summary.json").read_text())["number_of_cases"] == 2
 
 
+def test_a_refused_run_changes_nothing(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Forgetting --resume or --split must not give a run another split."""
+    split, other = tmp_path / "split.yaml", tmp_path / "other.yaml"
+    for path, seed in ((split, 1), (other, 2)):
+        run(capsys, "data", "split", data, "-o", path, "--ratio", "3/1/1", "--seed", seed)
+    words = ("train", data, "-o", tmp_path / "run", *SMALL, "--set", "training.epochs=1")
+    licence = ("--licence", "CC BY 4.0")
+    assert run(capsys, *words, "--split", split, *licence).code == 0
+    facts = json.loads((tmp_path / "run" / "best.json").read_text())
+    assert facts["training_data"]["licence"] == "CC BY 4.0"
+    before = (tmp_path / "run" / "split.json").read_bytes()
+    run(capsys, *words).assert_refused(match="add --resume")
+    assert (tmp_path / "run" / "split.json").read_bytes() == before
+    resume = ("train", data, "-o", tmp_path / "run", "--resume")
+    assert run(capsys, *resume).code == 0
+    run(capsys, *resume, "--split", other).assert_refused(match="another split")
+    assert (tmp_path / "run" / "split.json").read_bytes() == before
+
+
 def test_evaluating_a_perfect_and_an_empty_mask(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

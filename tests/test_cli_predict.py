@@ -20,6 +20,7 @@ from small_runs import SHAPE, save_constant_weights, save_small_weights, small_r
 from volume_cases import affines, hu_array
 
 import ynet3d
+from ynet3d.errors import InputError
 from ynet3d.pipelines.prediction import predict_files
 from ynet3d.volumes import Volume, read_label, read_volume, write_volume
 from ynet3d.weights import Weights
@@ -76,6 +77,52 @@ def test_several_inputs(weights: Path, tmp_path: Path, capsys: pytest.CaptureFix
         [f"{name}/{file}" for name in ("volume-1", "volume-2") for file in FILES]
         + ["volume-1", "volume-2"]
     )
+
+
+def test_dicom_beside_a_mask(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mask in the folder of a series is not the scan; several series are told about."""
+    folder = tmp_path / "study"
+    image, label = small_scan()
+    write_ct_series(folder, image.array, image.affine, series_uid="1.2.1")
+    write_ct_series(folder / "b", image.array[:, :, :9], image.affine, series_uid="1.2.2")
+    write_volume(label, folder / "liver.nrrd")
+    done = run(capsys, "predict", folder, "-o", tmp_path / "out", "-w", weights)
+    assert done.code == 0, done
+    found = json.loads((tmp_path / "out" / "statistics.json").read_text())
+    assert found["series"] == "1.2.1"
+    assert found["grid"]["shape"] == list(SHAPE)
+    assert "2 axial CT series" in found["notes"][0]
+    assert found["notes"][0] in " ".join(done.err.split())
+
+
+def test_label_maps_are_not_scans(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "pairs"
+    folder.mkdir()
+    image, label = small_scan()
+    write_volume(image, folder / "a.nii.gz")
+    write_volume(label, folder / "a_label.nii.gz")
+    assert run(capsys, "predict", folder, "-o", tmp_path / "out", "-w", weights).code == 0
+    assert left_in(tmp_path / "out") == FILES
+    mask = folder / "a_label.nii.gz"
+    done = run(capsys, "predict", mask, "-o", tmp_path / "mask", "-w", weights)
+    done.assert_refused(match="a mask")
+    with pytest.raises(InputError, match="a mask"):
+        ynet3d.predict(read_volume(mask), weights=weights, device="cpu")
+
+
+def test_a_link_keeps_its_own_name(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = write_scan(tmp_path / "0123abcd.nii.gz")
+    links = [tmp_path / "one.nii.gz", tmp_path / "two.nii.gz"]
+    for link in links:
+        link.symlink_to(stored)
+    assert run(capsys, "predict", *links, "-o", tmp_path / "out", "-w", weights).code == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"one", "two"}
 
 
 def test_nothing_found_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

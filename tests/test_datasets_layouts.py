@@ -76,7 +76,7 @@ def test_lits_in_nested_batches_with_patients(tmp_path: Path) -> None:
 def test_lits_in_two_folders(tmp_path: Path) -> None:
     put_image(tmp_path / "ct" / "volume-0.nii")
     put_label(tmp_path / "seg" / "segmentation-0.nii.gz")
-    dataset = open_dataset(tmp_path, images="ct", labels="seg")
+    dataset = open_dataset(tmp_path / "ct", labels=tmp_path / "seg")
     assert dataset.kind == "lits"
     assert names(dataset.labelled) == ["volume-0"]
     assert open_dataset(tmp_path).labelled == dataset.labelled
@@ -175,13 +175,13 @@ def test_pairs_in_one_folder(tmp_path: Path, suffix: str) -> None:
 def test_pairs_named_folders_and_doubles(tmp_path: Path) -> None:
     put_image(tmp_path / "x" / "a.nii")
     put_label(tmp_path / "y" / "a.nii")
-    assert names(open_dataset(tmp_path, images="x", labels="y").labelled) == ["a"]
+    assert names(open_dataset(tmp_path / "x", labels=tmp_path / "y").labelled) == ["a"]
     put_label(tmp_path / "y" / "a_seg.nii")
     with pytest.raises(InputError, match="2 labels for 1 cases"):
-        open_dataset(tmp_path, images="x", labels="y")
+        open_dataset(tmp_path / "x", labels=tmp_path / "y")
     put_image(tmp_path / "x" / "a.nii.gz")
     with pytest.raises(InputError, match=r"both a\.nii and a\.nii\.gz"):
-        open_dataset(tmp_path, images="x", labels="y")
+        open_dataset(tmp_path / "x", labels=tmp_path / "y")
 
 
 def test_csv(tmp_path: Path) -> None:
@@ -192,7 +192,8 @@ def test_csv(tmp_path: Path) -> None:
     table.write_text(
         "\ufeffImage, label,case,patient\n"
         "data/one.nii,data/one-truth.nii,first,A\n"
-        "data/two.nii,,,\n"
+        "data/two.nii,,,\n",
+        encoding="utf-8",
     )
     for path in (table, tmp_path):
         dataset = open_dataset(path)
@@ -238,8 +239,8 @@ def test_nothing_that_fits(tmp_path: Path) -> None:
         open_dataset(tmp_path / "nowhere")
     with pytest.raises(InputError, match="not a kind of data set"):
         open_dataset(tmp_path, kind="brats")
-    with pytest.raises(InputError, match="give both"):
-        open_dataset(tmp_path, images="images")
+    with pytest.raises(InputError, match="nowhere does not exist"):
+        open_dataset(tmp_path, labels=tmp_path / "nowhere")
     with pytest.raises(InputError, match=r"no dataset\.json"):
         open_dataset(tmp_path, kind="decathlon")
 

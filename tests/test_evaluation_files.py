@@ -239,6 +239,16 @@ def test_dice_plot_is_a_picture(tmp_path: Path, count: int) -> None:
     assert (pixels == 255).all(axis=1).mean() > 0.7
 
 
+def test_a_table_of_patients_is_not_overwritten(tmp_path: Path, evaluation: Evaluation) -> None:
+    write_evaluation(evaluation, tmp_path / "scores")
+    write_evaluation(evaluation, tmp_path / "scores")
+    table = tmp_path / "cases.csv"
+    table.write_text("case,patient\n7,A\n")
+    with pytest.raises(InputError, match="would be lost"):
+        write_evaluation(evaluation, tmp_path)
+    assert table.read_text() == "case,patient\n7,A\n"
+
+
 def test_output_folder_that_is_a_file_is_refused(tmp_path: Path, evaluation: Evaluation) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="is a file"):

@@ -148,3 +148,11 @@ def test_json_without_nan_and_infinity(tmp_path: Path, value: float) -> None:
         write_json(tmp_path / "facts.json", {"cases": [{"dice": value}]})
     assert json.loads((tmp_path / "facts.json").read_text()) == {"dice": 0.5}
     assert names_in(tmp_path) == ["facts.json"]
+
+
+@pytest.mark.parametrize("below", ["x.json", "folder/x.json"])
+def test_a_path_below_a_file_is_one_sentence(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(YnetError, match="could not be written"):
+        write_json(tmp_path / "file" / below, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -219,7 +219,7 @@ def test_dicom_files_are_ct_images_with_stable_identifiers(tmp_path: Path) -> No
 def test_written_cases_read_back_and_are_not_made_again(tmp_path: Path) -> None:
     write_phantoms(tmp_path, cases=2, seed=3, options=SMALL)
     names = ["segmentation-0.nii.gz", "segmentation-1.nii.gz", "volume-0.nii.gz", "volume-1.nii.gz"]
-    assert sorted(p.name for p in tmp_path.iterdir()) == names
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["phantoms.json", *names]
     image = read_volume(tmp_path / "volume-1.nii.gz")
     label = read_label(tmp_path / "segmentation-1.nii.gz")
     np.testing.assert_array_equal(image.array, small(4).image.array)
@@ -231,6 +231,22 @@ def test_written_cases_read_back_and_are_not_made_again(tmp_path: Path) -> None:
     assert (tmp_path / "volume-1.nii.gz").exists()
     for name in ("volume-0.nii.gz", "segmentation-0.nii.gz"):
         assert (tmp_path / name).stat().st_mtime_ns == stamp[tmp_path / name]
+
+
+def test_what_is_there_is_never_taken_for_what_was_asked(tmp_path: Path) -> None:
+    write_phantoms(tmp_path / "p", cases=1, seed=3, options=SMALL)
+    before = (tmp_path / "p" / "volume-0.nii.gz").read_bytes()
+    with pytest.raises(InputError, match="another seed"):
+        write_phantoms(tmp_path / "p", cases=1, seed=4, options=SMALL)
+    assert (tmp_path / "p" / "volume-0.nii.gz").read_bytes() == before
+    write_phantoms(tmp_path / "p", cases=1, seed=4, options=SMALL, overwrite=True)
+    assert (tmp_path / "p" / "volume-0.nii.gz").read_bytes() != before
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    (scans / "volume-0.nii.gz").write_bytes(b"a patient's")
+    with pytest.raises(InputError, match="not phantoms of ours"):
+        write_phantoms(scans, cases=1, seed=0, options=SMALL, overwrite=True)
+    assert (scans / "volume-0.nii.gz").read_bytes() == b"a patient's"
 
 
 def test_output_that_is_a_file_is_refused(tmp_path: Path) -> None:

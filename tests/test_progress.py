@@ -111,3 +111,13 @@ def test_an_item_counts_when_it_is_done(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().err == ""
     assert list(tracked) == []
     assert capsys.readouterr().err == "Reading 2/2, 0 s left\n"
+
+
+def test_words_are_shown_to_the_letter(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names of files may hold what rich takes for markup or an emoji."""
+    text = "scan[b]:x:[/b].nii.gz"
+    progress = Progress()
+    progress.say(text)
+    with progress.task("Reading", total=1) as task:
+        task.advance(note=text)
+    assert capsys.readouterr().err.count(text) == 2

@@ -47,7 +47,7 @@ def test_the_longest_axial_ct_is_taken(tmp_path: Path) -> None:
     series(tmp_path / "other", hu_array(4, (12, 10, 40)), Modality="MR", study_uid="1.9")
     scout = {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"], "prefix": "scout"}
     series(tmp_path / "other", hu_array(5, (12, 10, 50)), **scout)
-    derived = series(tmp_path / "x", hu_array(6, (12, 10, 60)), ImageType=["DERIVED", "PRIMARY"])
+    derived = series(tmp_path / "x", hu_array(6, (12, 10, 11)), ImageType=["DERIVED", "PRIMARY"])
     shots = {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7", "ImageType": ["DERIVED", "SECONDARY"]}
     series(tmp_path / "x", hu_array(7, (12, 10, 70)), prefix="shot", **shots)
     (tmp_path / "study" / "notes.txt").write_text("hello")
@@ -57,7 +57,7 @@ def test_the_longest_axial_ct_is_taken(tmp_path: Path) -> None:
     assert np.array_equal(volume.array, CT)
     found = list_series(tmp_path)
     assert found[0].uid == wanted
-    assert [item.uid for item in found if item.role == CT_SLICE] == [wanted, short, derived, crown]
+    assert [item.uid for item in found if item.role == CT_SLICE] == [wanted, derived, short, crown]
     assert len(found) == 7
     assert np.array_equal(read_volume(tmp_path, series=short).array, hu_array(2, (12, 10, 5)))
     assert read_volume(tmp_path, series=crown).orientation[2] in "AP"
@@ -66,6 +66,16 @@ def test_the_longest_axial_ct_is_taken(tmp_path: Path) -> None:
     other = next(item.uid for item in found if "MR" in item.role)
     with pytest.raises(InputError, match="is no CT scan"):
         read_volume(tmp_path, series=other)
+
+
+def test_the_series_passed_over_are_known(tmp_path: Path) -> None:
+    """A bolus-tracking run of a few originals does not win over a whole derived scan."""
+    wanted = series(tmp_path / "a", ImageType=["DERIVED", "SECONDARY", "AXIAL"])
+    short = series(tmp_path / "b", hu_array(2, (12, 10, 5)))
+    volume = read_volume(tmp_path)
+    assert volume.metadata["SeriesInstanceUID"] == wanted
+    assert [other.uid for other in volume.metadata["other_series"]] == [short]
+    assert read_volume(tmp_path, series=short).metadata["other_series"] == ()
 
 
 def test_derived_series_alone_is_read(tmp_path: Path) -> None:

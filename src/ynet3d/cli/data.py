@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ynet3d.cli.options import Kind, Quiet, Seed
+from ynet3d.cli.options import Kind, Labels, Quiet, Seed
 
 app = typer.Typer(help="Check and split data sets.", no_args_is_help=True)
 
@@ -16,6 +16,7 @@ app = typer.Typer(help="Check and split data sets.", no_args_is_help=True)
 def check(
     folder: Annotated[Path, typer.Argument(help="Folder or CSV of a data set.")],
     kind: Kind = "auto",
+    labels: Labels = None,
     csv: Annotated[Path | None, typer.Option(help="Also write the table to this CSV.")] = None,
     quiet: Quiet = False,
 ) -> None:
@@ -25,10 +26,8 @@ def check(
     from ynet3d.datasets import Severity, check_dataset, check_table, open_dataset, write_check_csv
     from ynet3d.progress import Progress
 
-    dataset = open_dataset(folder, kind=kind)
+    dataset = open_dataset(folder, kind=kind, labels=labels)
     checks = check_dataset(dataset, progress=Progress(quiet=quiet))
-    if csv is not None:
-        write_check_csv(checks, csv)
     console = Console()
     console.print(check_table(checks, title=f"{dataset.name} ({dataset.kind})"))
     flagged = [(item.name, flag) for item in checks for flag in item.flags]
@@ -37,6 +36,8 @@ def check(
             console.print(f"{name}: {flag.sentence}", highlight=False, markup=False)
     errors = {name for name, flag in flagged if flag.severity is Severity.ERROR}
     console.print(f"{len(checks)} cases, {len(errors)} with errors.", highlight=False)
+    if csv is not None:
+        write_check_csv(checks, csv)
     if errors:
         raise typer.Exit(1)
 
@@ -53,6 +54,7 @@ def split(
     ] = None,
     seed: Seed = 0,
     kind: Kind = "auto",
+    labels: Labels = None,
 ) -> None:
     """Share the cases out at random, by patient; the paper's 100/15/15 by default."""
     from ynet3d.datasets import make_split, open_dataset, write_split
@@ -64,6 +66,7 @@ def split(
         raise InputError(
             f"--ratio is {ratio!r}, expected numbers separated by /, for instance 100/15/15."
         ) from None
-    made = make_split(open_dataset(folder, kind=kind), ratio=parts, seed=seed, folds=folds)
+    dataset = open_dataset(folder, kind=kind, labels=labels)
+    made = make_split(dataset, ratio=parts, seed=seed, folds=folds)
     write_split(made, out)
     typer.echo(f"{made.summary()}. Written to {out}")

@@ -28,8 +28,8 @@ def predict(
         str | None, typer.Option(help="SeriesInstanceUID, if not the axial CT with most slices.")
     ] = None,
     hu_offset: Annotated[
-        float, typer.Option(help="Added to every voxel, for instance -1024 for files of HU + 1024.")
-    ] = 0.0,
+        int, typer.Option(help="Added to every voxel, for instance -1024 for files of HU + 1024.")
+    ] = 0,
     quiet: Quiet = False,
 ) -> None:
     """Find liver and tumours: mask on the scan's own grid, statistics, pictures."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ynet3d.cli.options import Device, Kind, Out, Quiet
+from ynet3d.cli.options import Device, Kind, Labels, Out, Quiet
 
 
 def train(
@@ -31,6 +31,10 @@ def train(
         typer.Option(help="Which fold of a split file with folds to validate on, from 1."),
     ] = None,
     kind: Kind = "auto",
+    labels: Labels = None,
+    licence: Annotated[
+        str | None, typer.Option(help="Licence of the data, to be kept with the weights.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
     cache: Annotated[
         Path | None, typer.Option(help="Folder for preprocessed cases.  [default: OUT/cache]")
@@ -51,6 +55,8 @@ def train(
         split_file=split,
         fold=fold,
         kind=kind,
+        labels=labels,
+        licence=licence,
         resume=resume,
         cache=cache,
         device=device,

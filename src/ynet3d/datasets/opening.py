@@ -51,7 +51,6 @@ def open_dataset(
     path: str | Path,
     *,
     kind: str = "auto",
-    images: str | Path | None = None,
     labels: str | Path | None = None,
     licence: str | None = None,
 ) -> DataSet:
@@ -60,8 +59,7 @@ def open_dataset(
     Args:
         path: the folder of the data set, or a CSV.
         kind: "lits", "decathlon", "ircadb", "pairs", "csv", or "auto" to recognise it.
-        images: folder of the images (relative to `path`), if labels lie in another one.
-        labels: folder of the labels (relative to `path`); given together with `images`.
+        labels: folder of the labels, if they do not lie in `path`, which then holds the images.
         licence: what is known of the data's licence, if the data set does not say it itself.
 
     Raises:
@@ -70,7 +68,7 @@ def open_dataset(
     root = Path(path)
     if kind != "auto" and kind not in LAYOUTS:
         raise InputError(f"{kind} is not a kind of data set: use auto, {', '.join(LAYOUTS)}.")
-    folders = _folders(root, kind, images, labels)
+    folders = _folders(root, kind, None if labels is None else Path(labels))
     if kind == "auto" and root.is_file():
         kind = "csv"
     elif kind == "auto":
@@ -100,12 +98,8 @@ def open_dataset(
     )
 
 
-def _folders(
-    root: Path, kind: str, images: str | Path | None, labels: str | Path | None
-) -> list[Path]:
-    if (images is None) != (labels is None):
-        raise InputError("Only one of the folders of images and labels is given: give both.")
-    folders = [root] if images is None or labels is None else [root / images, root / labels]
+def _folders(root: Path, kind: str, labels: Path | None) -> list[Path]:
+    folders = [root] if labels is None else [root, labels]
     for folder in folders:
         if not folder.exists():
             raise InputError(f"{folder} does not exist: check the path of the data set.")

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ynet3d.errors import InputError
 from ynet3d.evaluation.cases import CLASSES, CaseEvaluation
 from ynet3d.evaluation.metrics import EMPTY_CLASS_RULE, METRICS
 from ynet3d.evaluation.plots import save_dice_plot
@@ -17,6 +18,8 @@ from ynet3d.files import ensure_output_folder, write_json, write_text
 if TYPE_CHECKING:
     from rich.table import Table
 
+_CASES = "cases.csv"
+
 
 def write_evaluation(evaluation: Evaluation, folder: str | Path) -> Path:
     """Write `cases.csv`, `summary.json` and `dice.png` (see docs/evaluation.md).
@@ -25,13 +28,26 @@ def write_evaluation(evaluation: Evaluation, folder: str | Path) -> Path:
         The folder, made if it did not exist.
 
     Raises:
-        InputError: the folder cannot be written.
+        InputError: the folder cannot be written, or its `cases.csv` is not of an evaluation.
     """
     path = ensure_output_folder(folder)
-    write_text(path / "cases.csv", _cases_csv(evaluation))
+    _refuse_foreign_table(path / _CASES)
+    write_text(path / _CASES, _cases_csv(evaluation))
     write_json(path / "summary.json", evaluation_json(evaluation))
     save_dice_plot(evaluation, path / "dice.png")
     return path
+
+
+def _refuse_foreign_table(table: Path) -> None:
+    """A data set may have a `cases.csv` of its own, which says whose each scan is."""
+    if table.is_file():
+        with table.open(encoding="utf-8", errors="replace") as file:
+            header = file.readline()
+        if not header.startswith("case,class,"):
+            raise InputError(
+                f"{table} is not the table of an earlier evaluation and would be lost: choose "
+                "another folder with -o."
+            )
 
 
 def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ynet3d.devices import channels_last, choose_device
+from ynet3d.devices import channels_last, choose_device, explained_memory_errors
 from ynet3d.inference.network_pass import count_windows, network_logits
 from ynet3d.inference.postprocessing import postprocess
 from ynet3d.preprocessing import labels_on_source_grid, network_shape, to_network_grid
 from ynet3d.progress import Progress
-from ynet3d.volumes import Volume
+from ynet3d.volumes import Volume, check_ct
 from ynet3d.weights import Weights, load_weights
+
+_ADVICE = "close other programs, use --device cpu, or a machine with more memory"
 
 
 class Predictor:
@@ -24,16 +26,28 @@ class Predictor:
         """
         self.device = choose_device(device)
         self.weights = weights if isinstance(weights, Weights) else load_weights(weights)
-        self._network = channels_last(self.weights.network, self.device).eval()
+        with explained_memory_errors(f"the network does not fit on {self.device}; {_ADVICE}"):
+            self._network = channels_last(self.weights.network, self.device).eval()
 
-    def __call__(self, volume: Volume, *, progress: Progress | None = None) -> Volume:
+    def __call__(
+        self, volume: Volume, *, progress: Progress | None = None, checked: bool = False
+    ) -> Volume:
         """Label map (uint8: 0 background, 1 liver, 2 tumour) on the grid of `volume` (CT in HU).
 
+        Args:
+            checked: `check_ct` has seen this volume already.
+
         Raises:
+            InputError: the volume cannot be a CT in HU.
             YnetError: out of memory.
         """
+        if not checked:
+            check_ct(volume)
+        with explained_memory_errors(f"the scan does not fit; {_ADVICE}"):
+            return self._predict(volume, progress or Progress(quiet=True))
+
+    def _predict(self, volume: Volume, progress: Progress) -> Volume:
         recipe = self.weights.recipe
-        progress = progress or Progress(quiet=True)
         windows = count_windows(network_shape(volume, recipe.preprocessing), recipe)
         image = to_network_grid(volume, recipe.preprocessing)
         with progress.task("Predicting", total=windows) as task:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from ynet3d.errors import YnetError
-from ynet3d.files import ensure_output_folder
+from ynet3d.errors import InputError, YnetError
+from ynet3d.files import ensure_output_folder, write_json
 from ynet3d.phantoms.dicom import write_series
 from ynet3d.phantoms.options import PhantomOptions
 from ynet3d.phantoms.phantom import Phantom, make_phantom
@@ -28,20 +30,21 @@ def write_phantoms(
 ) -> list[Path]:
     """Write `volume-N.nii.gz` and `segmentation-N.nii.gz` for N from 0 to `cases` - 1.
 
-    Case N is patient `seed` + N. With `dicom`, `dicom-N/` holds the same CT as a DICOM series. A
-    case already complete in the folder is left as it is unless `overwrite`; whether it was made
-    with the same seed is not checked.
+    Case N is patient `seed` + N. With `dicom`, `dicom-N/` holds the same CT as a DICOM series.
+    `phantoms.json` says how they were made. A case already complete in the folder is left as it is
+    unless `overwrite`.
 
     Returns:
         The paths of the volumes, in order.
 
     Raises:
-        InputError: the folder cannot be written.
+        InputError: the folder cannot be written, or holds other phantoms or other scans.
         YnetError: a file could not be written.
     """
     folder = ensure_output_folder(folder)
     progress = progress or Progress(quiet=True)
     options = options or PhantomOptions()
+    _claim(folder, {"seed": seed, "options": options.model_dump()}, overwrite=overwrite)
     volumes = []
     with progress.task("Making phantoms", total=cases) as task:
         for case in range(cases):
@@ -58,6 +61,23 @@ def write_phantoms(
             volumes.append(volume)
             task.advance(note=volume.name)
     return volumes
+
+
+def _claim(folder: Path, settings: dict[str, Any], *, overwrite: bool) -> None:
+    """Write the settings into the folder, unless what is there was made in another way."""
+    file = folder / "phantoms.json"
+    if file.is_file():
+        if not overwrite and json.loads(file.read_text("utf-8")) != settings:
+            raise InputError(
+                f"{folder} holds phantoms of another seed or with other options: add --overwrite "
+                "to make them again, or give another folder."
+            )
+    elif any(folder.glob("volume-*")):
+        raise InputError(
+            f"{folder} holds scans (volume-*) that are not phantoms of ours, which would be lost: "
+            "give another folder."
+        )
+    write_json(file, settings)
 
 
 def _write_dicom_folder(phantom: Phantom, series: Path, options: PhantomOptions) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 from ynet3d.datasets import open_dataset
+from ynet3d.errors import InputError
 from ynet3d.evaluation import Evaluation, summarise, write_evaluation
 from ynet3d.files import ensure_output_folder, write_json
 from ynet3d.phantoms import PhantomOptions, write_phantoms
@@ -29,6 +33,8 @@ from ynet3d.volumes import read_label, read_volume, turned_like
 LIVER_BAR, TUMOUR_BAR = 0.93, 0.50
 _TRAINING_SEED, _UNSEEN_SEED = 1000, 5000  # far apart: a phantom is its seed
 _VALIDATION_CASES = 2
+_SETTINGS = "settings.json"
+_FOLDERS = ("training", "run", "unseen", "predictions", "evaluation")
 _LICENCE = "Apache-2.0 (phantoms made by ynet3d)"
 
 
@@ -37,17 +43,20 @@ def run_demo(
 ) -> JobResult:
     """Run the demo into `out`; leaves `index.html` and `summary.json` there.
 
+    One that was stopped goes on where it stood; one of other settings is begun again.
+
     Args:
         short: hardly any training, small scans: shows that every step works, promises no Dice.
 
     Raises:
-        InputError: `out` cannot be written.
+        InputError: `out` cannot be written, or holds something else than a demo.
         YnetError: a step failed.
     """
     progress = progress or Progress()
     started = time.monotonic()
     ensure_output_folder(out)
     recipe = load_recipe("demo", changes=["training.epochs=1"] if short else [])
+    _claim(out, {"short": short, "recipe": recipe.model_dump(mode="json")})
     _train(out, recipe, short, device, progress)
     progress.say("Making unseen phantoms, as NIfTI and as DICOM")
     size = PhantomOptions(matrix=128, slices=32) if short else PhantomOptions()
@@ -70,6 +79,20 @@ def run_demo(
     write_evaluation(evaluation, out / "evaluation")
     seconds = time.monotonic() - started
     return _finish(out, recipe, scored, evaluation, seconds, short=short)
+
+
+def _claim(out: Path, settings: dict[str, Any]) -> None:
+    """Remove an earlier demo of other settings; nothing else is ever removed."""
+    file = out / _SETTINGS
+    if file.is_file():
+        if json.loads(file.read_text("utf-8")) != settings:
+            for name in _FOLDERS:
+                shutil.rmtree(out / name, ignore_errors=True)
+    elif any(out.iterdir()):
+        raise InputError(
+            f"The folder {out} holds files that are not of a demo: choose another with --out."
+        )
+    write_json(file, settings)
 
 
 def _train(out: Path, recipe: Recipe, short: bool, device: str, progress: Progress) -> None:

@@ -7,10 +7,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ynet3d.devices import explained_memory_errors
 from ynet3d.errors import InputError, YnetError
 from ynet3d.files import ensure_output_folder, write_json
 from ynet3d.inference import Predictor
@@ -19,14 +23,17 @@ from ynet3d.progress import Progress
 from ynet3d.reporting import save_overlay, save_surface, statistics
 from ynet3d.volumes import (
     Volume,
-    ct_problems,
+    check_ct,
     find_volumes,
+    holds_dicom,
+    is_label_name,
     read_volume,
     strip_suffix,
     write_label,
 )
 
 SEGMENTATION = "segmentation.nii.gz"
+_ADVICE = "close other programs, or crop the scan to the abdomen"
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ def predict_files(
     weights: str | Path,
     device: str = "auto",
     series: str | None = None,
-    hu_offset: float = 0.0,
+    hu_offset: int = 0,
     progress: Progress | None = None,
 ) -> tuple[list[FilePrediction], list[FailedPrediction]]:
     """Predict scans and write `segmentation.nii.gz`, `statistics.json` and two pictures for each.
@@ -81,8 +88,11 @@ def predict_files(
     failed: list[FailedPrediction] = []
     for scan, (name, folder) in zip(scans, targets, strict=True):
         try:
-            volume = read_ct(scan, series=series, hu_offset=hu_offset, progress=progress)
-            done.append(_predict_one(predictor, volume, name, scan, folder, progress))
+            with explained_memory_errors(_ADVICE):
+                volume, notes = read_ct(scan, series=series, hu_offset=hu_offset)
+                for note in notes:
+                    progress.say(f"Note: {note}")
+                done.append(_predict_one(predictor, volume, notes, name, scan, folder, progress))
         except YnetError as error:
             if len(scans) == 1:
                 raise
@@ -91,27 +101,57 @@ def predict_files(
     return done, failed
 
 
-def read_ct(path: Path, *, series: str | None, hu_offset: float, progress: Progress) -> Volume:
-    """Read a CT and make sure that it can be one; odd but usable things are said.
+def read_ct(
+    path: Path, *, series: str | None = None, hu_offset: int = 0
+) -> tuple[Volume, list[str]]:
+    """Read a CT and make sure that it can be one; what is odd about it comes as sentences.
+
+    Args:
+        hu_offset: added to every voxel.
 
     Raises:
         InputError: it cannot be read, or no sensible result can come from it.
     """
     volume = read_volume(path, series=series)
     if hu_offset:
-        volume = volume.with_array(volume.array + volume.array.dtype.type(hu_offset))
-    for problem in ct_problems(volume):
-        if problem.fatal:
-            raise InputError(problem.sentence)
-        progress.say(f"Note: {problem.sentence}")
-    return volume
+        volume = _shifted(volume, hu_offset)
+    notes = check_ct(volume)
+    others = volume.metadata.get("other_series", ())
+    if others:
+        largest = others[0]
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        notes.insert(
+            0,
+            f"{path} holds {len(others) + 1} axial CT series; the one with the most slices was "
+            f"taken ({volume.metadata['SeriesInstanceUID'] or 'without UID'}, {volume.shape[2]} "
+            f"slices), not {largest.uid or 'one without UID'} ({largest.images} slices){more}: "
+            "name another with --series.",
+        )
+    return volume, notes
+
+
+def _shifted(volume: Volume, hu_offset: int) -> Volume:
+    low, high = (float(extreme) + hu_offset for extreme in (volume.array.min(), volume.array.max()))
+    limits = np.iinfo(np.int16)
+    if not limits.min <= low <= high <= limits.max:
+        raise InputError(
+            f"With --hu-offset {hu_offset}, {volume.source} would reach from {low:g} to {high:g}, "
+            "which is not HU: give another offset."
+        )
+    return volume.with_array(volume.array + volume.array.dtype.type(hu_offset))
 
 
 def _predict_one(
-    predictor: Predictor, volume: Volume, name: str, scan: Path, folder: Path, progress: Progress
+    predictor: Predictor,
+    volume: Volume,
+    notes: list[str],
+    name: str,
+    scan: Path,
+    folder: Path,
+    progress: Progress,
 ) -> FilePrediction:
     started = time.monotonic()
-    label = predictor(volume, progress=progress)
+    label = predictor(volume, progress=progress, checked=True)
     found = statistics(label, volume)
     content = {
         "scan": name,
@@ -121,6 +161,8 @@ def _predict_one(
             "spacing_mm": [round(size, 6) for size in volume.spacing],
             "orientation": volume.orientation,
         },
+        "series": volume.metadata.get("SeriesInstanceUID"),
+        "notes": notes,
         "weights": {
             "file": predictor.weights.path.name,
             "sha256": predictor.weights.facts.get("sha256"),
@@ -130,15 +172,16 @@ def _predict_one(
         },
         "notice": RESEARCH_USE,
     }
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
+    staging: Path | None = None
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Inside the folder: what lies beside it may be another disk.
+        staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
         write_label(label, staging / SEGMENTATION)
         save_overlay(volume, label, staging / "overlay.png", title=name, found=found)
         save_surface(label, staging / "surface.png", title=name, found=found)
         content["seconds"] = round(time.monotonic() - started, 1)
         write_json(staging / "statistics.json", content)
-        folder.mkdir(exist_ok=True)
         for file in staging.iterdir():
             os.replace(file, folder / file.name)
     except OSError as error:
@@ -146,25 +189,31 @@ def _predict_one(
             f"The results of {name} could not be written to {folder}: {error.strerror}."
         ) from error
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
+            with suppress(OSError):  # leave no empty folder of a scan that failed
+                folder.rmdir()
     return FilePrediction(name, scan, folder, content)
 
 
 def _scans(path: Path) -> list[Path]:
-    """`path` itself, or the volume files in it, without label maps in LiTS's naming."""
+    """`path` itself, or the volume files in it unless they are label maps or lie beside DICOM."""
     if not path.exists():
         raise InputError(f"There is nothing at {path}: check the path of the input.")
     files = find_volumes(path) if path.is_dir() else []
-    return [file for file in files if not file.name.startswith("segmentation")] or [path]
+    if not files or holds_dicom(path):
+        return [path]
+    stems = {strip_suffix(file) for file in files}
+    return [file for file in files if not is_label_name(strip_suffix(file), stems)] or [path]
 
 
 def _targets(scans: Sequence[Path], out: Path) -> list[tuple[str, Path]]:
     names = [_name(scan) for scan in scans]
     if len(scans) == 1:
         return [(names[0], out)]
-    if len(set(names)) < len(names):  # same file name in several folders: add the folder's
+    if _twice(names):  # same file name in several folders: add the folder's
         names = [f"{_name(scan.parent)}-{name}" for scan, name in zip(scans, names, strict=True)]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = _twice(names)
     if twice:
         raise InputError(
             f"Several inputs would be written to {out / twice[0]}: predict them in separate calls, "
@@ -173,6 +222,13 @@ def _targets(scans: Sequence[Path], out: Path) -> list[tuple[str, Path]]:
     return [(name, out / name) for name in names]
 
 
+def _twice(names: list[str]) -> list[str]:
+    """Names that meet in one folder, also where the file system ignores case."""
+    folded = [name.casefold() for name in names]
+    return sorted({name for name in names if folded.count(name.casefold()) > 1})
+
+
 def _name(path: Path) -> str:
-    resolved = path.resolve()
-    return resolved.name if resolved.is_dir() else strip_suffix(resolved)
+    """The input's own name; a link keeps its own, whatever it points to."""
+    absolute = Path(os.path.abspath(path))
+    return absolute.name if absolute.is_dir() else strip_suffix(absolute)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ynet3d.datasets import make_split, open_dataset, read_split, write_split
+from ynet3d.datasets import DataSet, Split, make_split, open_dataset, read_split, write_split
+from ynet3d.errors import InputError
 from ynet3d.files import ensure_output_folder
 from ynet3d.progress import Progress
 from ynet3d.recipes import Recipe, load_recipe
-from ynet3d.training import TrainingData, TrainingResult, train
+from ynet3d.training import TrainingData, TrainingResult, check_run, train
 from ynet3d.training.log import read_recipe
 
 _SPLIT = "split.json"
@@ -25,6 +26,8 @@ def train_on_dataset(
     split_file: Path | None = None,
     fold: int | None = None,
     kind: str = "auto",
+    labels: Path | None = None,
+    licence: str | None = None,
     resume: bool = False,
     cache: Path | None = None,
     device: str = "auto",
@@ -33,29 +36,41 @@ def train_on_dataset(
     """Train on the training part of a data set's split, validate on its validation part.
 
     The split is that of the run when resuming, else `split_file`, else the paper's 100/15/15 by
-    patient, seeded as the recipe is; it is saved in `out`.
+    patient, seeded as the recipe is; it is saved in `out`. `labels`: a folder of labels elsewhere;
+    `licence`: of the data, where the data set does not say it.
 
     Raises:
         InputError: data set, split, recipe or folder cannot be used.
     """
-    dataset = open_dataset(dataset_path, kind=kind)
+    dataset = open_dataset(dataset_path, kind=kind, labels=labels)
     chosen = _recipe(out, recipe, network, changes, resume)
     ensure_output_folder(out)
     stored = out / _SPLIT
-    if split_file is not None or (resume and stored.is_file()):
-        split = read_split(split_file or stored, dataset=dataset)
-    else:
-        split = make_split(dataset, seed=chosen.training.seed)
-    if fold is not None:
-        split = split.with_fold(fold)
+    earlier = read_split(stored, dataset=dataset) if resume and stored.is_file() else None
+    split = _split(dataset, split_file, fold, earlier, chosen.training.seed)
+    if earlier and (split.train, split.validation) != (earlier.train, earlier.validation):
+        raise InputError(
+            f"The run {out} was started with another split than the one given: resume without "
+            "--split and --fold, or train into a new folder."
+        )
     data = TrainingData(
         dataset.name,
         [dataset.case(name) for name in split.train],
         [dataset.case(name) for name in split.validation],
-        dataset.licence,
+        licence or dataset.licence,
     )
+    check_run(data, out, chosen, resume=resume)  # before the split of a run is overwritten
     write_split(split, stored)
     return train(data, out, chosen, device=device, resume=resume, cache=cache, progress=progress)
+
+
+def _split(
+    dataset: DataSet, file: Path | None, fold: int | None, earlier: Split | None, seed: int
+) -> Split:
+    if file is None and fold is None and earlier is not None:
+        return earlier
+    split = make_split(dataset, seed=seed) if file is None else read_split(file, dataset=dataset)
+    return split if fold is None else split.with_fold(fold)
 
 
 def _recipe(

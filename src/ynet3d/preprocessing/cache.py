@@ -20,6 +20,7 @@ from ynet3d.labels import Label
 from ynet3d.preprocessing.grid import label_to_network_grid, to_network_grid
 from ynet3d.progress import Progress
 from ynet3d.recipes import Preprocessing
+from ynet3d.volumes import check_ct
 
 #: Raised when the stored arrays change their meaning, so that old entries are not taken for new.
 _LAYOUT = 1
@@ -59,7 +60,7 @@ class CaseCache:
         """One case, from the cache if it is there.
 
         Raises:
-            InputError: the case cannot be read, or has labels other than 0, 1 and 2.
+            InputError: the case cannot be read, is no CT, or has labels other than 0, 1 and 2.
         """
         entry = self._folder / self._key(case)
         if not entry.is_dir():
@@ -77,6 +78,7 @@ class CaseCache:
 
     def _store(self, case: Case, entry: Path) -> None:
         image_volume = case.read_image()
+        check_ct(image_volume)
         image = to_network_grid(image_volume, self._preprocessing)
         label_volume = case.read_label(image=image_volume)
         del image_volume

@@ -47,7 +47,7 @@ class RunLog:
         """Write log.csv, curves.png and, if the package is there, TensorBoard's newest epoch."""
         with (
             atomic_path(self._folder / "log.csv") as temporary,
-            temporary.open("w", newline="") as file,
+            temporary.open("w", newline="", encoding="utf-8") as file,
         ):
             writer = csv.DictWriter(file, fieldnames=list(history[-1]))
             writer.writeheader()

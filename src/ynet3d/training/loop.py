@@ -86,9 +86,10 @@ def train(
         YnetError: the loss is not a number, memory or disk ran out.
     """
     progress = progress or Progress()
-    _check(data, folder, recipe, resume)
-    run = _Run(data, folder, recipe, choose_device(device), progress)
-    run.load(cache or folder / "cache")
+    check_run(data, folder, recipe, resume=resume)
+    with explained_memory_errors(_ADVICE):
+        run = _Run(data, folder, recipe, choose_device(device), progress)
+        run.load(cache or folder / "cache")
     if resume:
         run.restore()
     else:
@@ -300,7 +301,12 @@ def _follow(average: dict[str, torch.Tensor], network: nn.Module, decay: float) 
             average[name].copy_(value)
 
 
-def _check(data: TrainingData, folder: Path, recipe: Recipe, resume: bool) -> None:
+def check_run(data: TrainingData, folder: Path, recipe: Recipe, *, resume: bool) -> None:
+    """Make sure that this training can start, or be resumed, in `folder`.
+
+    Raises:
+        InputError: no cases, a run is there already, or `recipe` differs from that of the run.
+    """
     for name, cases in (("training", data.training), ("validation", data.validation)):
         if not cases:
             raise InputError(f"The data set {data.name} has no {name} cases: check the split.")

@@ -1,8 +1,9 @@
 """Reading and writing volumes, and their geometry."""
 
-from ynet3d.volumes.checks import Problem, ct_problems
+from ynet3d.volumes.checks import Problem, check_ct, ct_problems
+from ynet3d.volumes.dicom_headers import holds_dicom
 from ynet3d.volumes.dicom_series import SeriesSummary
-from ynet3d.volumes.formats import find_volumes, is_volume_path, strip_suffix
+from ynet3d.volumes.formats import find_volumes, is_label_name, is_volume_path, strip_suffix
 from ynet3d.volumes.orientation import CANONICAL, Reorientation, turned_like
 from ynet3d.volumes.reading import list_series, read_label, read_volume
 from ynet3d.volumes.volume import Volume
@@ -14,8 +15,11 @@ __all__ = [
     "Reorientation",
     "SeriesSummary",
     "Volume",
+    "check_ct",
     "ct_problems",
     "find_volumes",
+    "holds_dicom",
+    "is_label_name",
     "is_volume_path",
     "list_series",
     "read_label",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ynet3d.errors import InputError
 from ynet3d.volumes.volume import Volume
 from ynet3d.volumes.voxels import slab_slices
 
@@ -25,6 +26,8 @@ SPACING_RANGE_MM = (0.1, 20.0)
 TILT_DEGREES = 0.5
 
 _PADDING_HU = -1100.0
+#: Whole numbers from 0 to this, and nothing else, are labels.
+_HIGHEST_LABEL = 16
 _SAMPLES = 1_000_000
 
 
@@ -67,6 +70,19 @@ def ct_problems(volume: Volume) -> list[Problem]:
     return problems + _value_problems(name, low, high, _sample(volume.array))
 
 
+def check_ct(volume: Volume) -> list[str]:
+    """What is odd about `volume` but can be used, one sentence each.
+
+    Raises:
+        InputError: no sensible result can come from it.
+    """
+    problems = ct_problems(volume)
+    for problem in problems:
+        if problem.fatal:
+            raise InputError(problem.sentence)
+    return [problem.sentence for problem in problems]
+
+
 def _value_problems(name: str, low: float, high: float, sample: npt.NDArray[Any]) -> list[Problem]:
     if low == high:
         text = f"{name} has the same value ({low:g}) everywhere: give the scan itself."
@@ -77,7 +93,8 @@ def _value_problems(name: str, low: float, high: float, sample: npt.NDArray[Any]
             f"{AIR_HU:g} HU): check that slope and intercept were applied, or give another scan."
         )
         return [Problem("all-air", text, fatal=True)]
-    if low >= -1.0 and high <= 1.0:
+    few = low >= 0 and high <= _HIGHEST_LABEL and np.array_equal(sample, np.rint(sample))
+    if few or (low >= -1.0 and high <= 1.0):
         text = (
             f"{name} holds values from {low:g} to {high:g}, so it is not in HU but normalised or "
             "a mask: give the original scan."
@@ -88,7 +105,8 @@ def _value_problems(name: str, low: float, high: float, sample: npt.NDArray[Any]
         text = (
             f"{name} has HU that are too high by about {OFFSET_HU} (lowest value "
             f"{inside.min():g}, and {100 * (inside > 900).mean():.0f} % of it above 900): "
-            f"subtract {OFFSET_HU} from every voxel, or export it with its rescale intercept."
+            f"subtract {OFFSET_HU} from every voxel (--hu-offset -{OFFSET_HU}), or export it with "
+            "its rescale intercept."
         )
         return [Problem("hu-offset", text, fatal=True)]
     problems = []

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ynet3d.errors import InputError, MissingExtraError
 from ynet3d.volumes.dicom_geometry import check_same_plane, grid_affine, sort_slices
 from ynet3d.volumes.dicom_headers import SliceHeader, read_slice_header, scan_folder
-from ynet3d.volumes.dicom_series import choose_series
+from ynet3d.volumes.dicom_series import choose_series, rivals
 from ynet3d.volumes.formats import EXPECTED
 from ynet3d.volumes.volume import Volume
 from ynet3d.volumes.voxels import new_store
@@ -22,8 +22,9 @@ def read_dicom(folder: Path, *, series: str | None = None, label: bool = False) 
 
     Returns:
         array (column, row, slice), slices along the normal of their plane, in HU; affine in RAS mm.
-        `metadata` has the UIDs by their DICOM names, `SOPInstanceUIDs` in slice order, and nothing
-        about the patient.
+        `metadata` has the UIDs by their DICOM names, `SOPInstanceUIDs` in slice order, and, unless
+        `series` was given, `other_series`: the axial CT series passed over. Nothing about the
+        patient.
 
     Raises:
         InputError: no DICOM, no such series, or not one regular stack of slices.
@@ -52,6 +53,7 @@ def read_dicom(folder: Path, *, series: str | None = None, label: bool = False) 
         "SeriesInstanceUID": slices[0].series_uid,
         "FrameOfReferenceUID": slices[0].frame_uid,
         "SOPInstanceUIDs": tuple(header.instance_uid for header in slices),
+        "other_series": () if series else tuple(rivals(headers, slices[0])),
     }
     return Volume(store.array, affine, source=str(folder), metadata=metadata)
 

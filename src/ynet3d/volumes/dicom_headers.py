@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ynet3d.errors import InputError
-from ynet3d.volumes.formats import is_dicom_head, natural_key, read_head
+from ynet3d.volumes.formats import is_dicom_head, is_volume_path, natural_key, read_head
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -67,6 +67,12 @@ class SliceHeader:
     pixel_spacing: tuple[float, float] = (0.0, 0.0)
 
 
+def holds_dicom(folder: Path) -> bool:
+    """Whether a DICOM file lies directly in `folder`, told from first bytes."""
+    files = (path for path in folder.iterdir() if path.is_file() and not is_volume_path(path))
+    return any(_is_dicom(read_head(path)) for path in files)
+
+
 def scan_folder(folder: Path) -> list[SliceHeader]:
     """Headers of every DICOM image in `folder` and the folders inside, in natural order of names.
 
@@ -90,8 +96,7 @@ def read_slice_header(path: Path) -> SliceHeader | None:
     """The header of one DICOM image; None for anything else."""
     import pydicom
 
-    head = read_head(path)
-    if not (is_dicom_head(head) or _is_bare_dataset(head)):
+    if not _is_dicom(read_head(path)):
         return None
     try:
         data = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=_TAGS)
@@ -101,6 +106,10 @@ def read_slice_header(path: Path) -> SliceHeader | None:
             f"{path} is a damaged DICOM file (its header cannot be read): copy or export the "
             "series again."
         ) from None
+
+
+def _is_dicom(head: bytes) -> bool:
+    return is_dicom_head(head) or _is_bare_dataset(head)
 
 
 def _is_bare_dataset(head: bytes) -> bool:

@@ -55,20 +55,19 @@ def list_series(folder: str | Path) -> list[SeriesSummary]:
 def group_series(headers: Sequence[SliceHeader]) -> list[list[SliceHeader]]:
     """Headers series by series, the likeliest liver scan first.
 
-    First come CT slices, axial ones, originals; then most slices. Derived series (reformats) are so
-    taken only where there is no original.
+    First come CT slices, axial ones, most slices; among equals, originals before derived series.
     """
     groups: dict[tuple[object, ...], list[SliceHeader]] = {}
     for header in headers:
         groups.setdefault(_key(header), []).append(header)
 
-    def rank(group: list[SliceHeader]) -> tuple[bool, bool, bool, int]:
+    def rank(group: list[SliceHeader]) -> tuple[bool, bool, int, bool]:
         summary = summarise(group)
         return (
             summary.role != CT_SLICE,
             not summary.axial,
-            not summary.original,
             -summary.images,
+            not summary.original,
         )
 
     return sorted(groups.values(), key=rank)
@@ -147,6 +146,18 @@ def choose_series(
             "name another, or none for the axial CT series with the most slices."
         )
     return named[0]
+
+
+def rivals(headers: Sequence[SliceHeader], chosen: SliceHeader) -> list[SeriesSummary]:
+    """The other axial CT series that could have been taken instead of `chosen`'s."""
+    summaries = [summarise(group) for group in group_series(headers)]
+    return [
+        summary
+        for summary in summaries
+        if summary.role == CT_SLICE
+        and summary.axial
+        and (summary.study_uid, summary.uid) != (chosen.study_uid, chosen.series_uid)
+    ]
 
 
 def _found(headers: Sequence[SliceHeader]) -> list[str]:

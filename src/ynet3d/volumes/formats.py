@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from ynet3d.errors import InputError
@@ -13,6 +14,10 @@ METAIMAGE_SUFFIXES = (".mha", ".mhd")
 ITK_SUFFIXES = NRRD_SUFFIXES + METAIMAGE_SUFFIXES
 FILE_SUFFIXES = NIFTI_SUFFIXES + ITK_SUFFIXES
 ZIP_SUFFIX = ".zip"
+#: A label map that lies beside its scan: `scan_label`, `scan-seg`, ...
+LABEL_NAME = re.compile(
+    r"(?P<name>.+)[_-](label|labels|seg|segmentation|mask)", flags=re.IGNORECASE
+)
 DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 
 #: What can be given, for messages.
@@ -67,6 +72,15 @@ def is_volume_path(path: str | Path) -> bool:
     """Whether the name is that of a single-file volume (NIfTI, NRRD, MetaImage)."""
     name = Path(path).name
     return volume_suffix(name) in FILE_SUFFIXES and not name.startswith(".")
+
+
+def is_label_name(stem: str, stems: Collection[str]) -> bool:
+    """Whether a file is called as label maps are, among files called `stems` (without suffixes).
+
+    LiTS's `segmentation-7`, or `scan_label`, `scan_seg`, `scan_mask` beside `scan`.
+    """
+    match = LABEL_NAME.fullmatch(stem)
+    return stem.startswith("segmentation-") or (match is not None and match["name"] in stems)
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:

@@ -33,8 +33,6 @@ def read_lits(folders: Sequence[Path]) -> Found:
     patients: dict[str, str] = {}
     files = {file: None for folder in folders for file in visible_files(folder)}
     for file in files:
-        if file.name == "cases.csv":
-            patients.update(_patients(file))
         match = _NAME.fullmatch(file.name)
         if match is None:
             continue
@@ -45,6 +43,9 @@ def read_lits(folders: Sequence[Path]) -> Found:
                 f"LiTS case {match['number']} is there twice, as {other} and {file}: keep one."
             )
     volumes, segmentations = found["volume"], found["segmentation"]
+    for folder in dict.fromkeys(volume.parent for volume in volumes.values()):
+        if (folder / "cases.csv").is_file():
+            patients.update(_patients(folder / "cases.csv"))
     cases = tuple(
         Case(
             name=name,
@@ -68,7 +69,11 @@ def _patients(table: Path) -> dict[str, str]:
                     f"{table} has the columns {', '.join(reader.fieldnames or ()) or 'none'}, but "
                     "case and patient are needed: add them, or rename the file."
                 )
-            return {row["case"].strip(): row["patient"].strip() for row in reader if row["patient"]}
+            return {
+                row["case"].strip(): row["patient"].strip()
+                for row in reader
+                if row["case"] and row["patient"]
+            }
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(
             f"{table} is not a CSV file in UTF-8 ({error}): save it as one, or remove it."

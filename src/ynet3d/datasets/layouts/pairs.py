@@ -10,10 +10,10 @@ from ynet3d.datasets.case import Case, LabelFile
 from ynet3d.datasets.layouts.found import Found
 from ynet3d.errors import InputError
 from ynet3d.volumes import is_volume_path, strip_suffix
+from ynet3d.volumes.formats import LABEL_NAME as _LABEL
 from ynet3d.volumes.formats import natural_key
 
 _FOLDERS = (("images", "labels"), ("imagesTr", "labelsTr"))
-_LABEL = re.compile(r"(?P<name>.+)[_-](label|labels|seg|segmentation|mask)", re.IGNORECASE)
 #: nnU-Net numbers the channels of an image.
 _CHANNEL = re.compile(r"(?P<name>.+)_0000")
 
