@@ -18,6 +18,12 @@ from small_runs import small_recipe, small_scan, write_small_dataset
 
 from ynet3d.datasets import Case, open_dataset
 from ynet3d.errors import InputError, YnetError
+from ynet3d.preprocessing import (
+    label_to_network_grid,
+    load_prepared,
+    store_prepared,
+    to_network_grid,
+)
 from ynet3d.progress import Progress, Task
 from ynet3d.recipes import Recipe, Training
 from ynet3d.training import TrainingData, make_loss, train
@@ -221,17 +227,14 @@ class _Says(torch.nn.Module):
 
 @pytest.mark.parametrize(("says", "tumour"), [(0, 1.0), (1, 1.0), (2, 0.0)])
 def test_validation_of_a_case_without_tumour(tmp_path: Path, says: int, tumour: float) -> None:
-    from ynet3d.labels import Label
-    from ynet3d.preprocessing import PreparedCase, label_to_network_grid, to_network_grid
-
     recipe = small_recipe()
     image, label = small_scan(tumour=False)
-    case = PreparedCase(
-        "x",
+    store_prepared(
+        tmp_path,
         to_network_grid(image, recipe.preprocessing),
         label_to_network_grid(label, recipe.preprocessing),
-        {kind: np.empty((0, 3), np.int32) for kind in Label},
     )
+    case = load_prepared("x", tmp_path)
     scores = validate(_Says(says), [case], recipe, device=torch.device("cpu"))
     assert scores["dice_tumour"] == tumour
     assert scores["dice_liver"] == (0.0 if says == 0 else pytest.approx(scores["dice_liver"]))

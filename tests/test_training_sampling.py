@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,24 +12,24 @@ import torch
 from small_runs import small_recipe
 
 from ynet3d.labels import Label
-from ynet3d.preprocessing import Augmenter, PreparedCase
+from ynet3d.preprocessing import Augmenter, PreparedCase, load_prepared, store_prepared
 from ynet3d.recipes import Recipe
 from ynet3d.training.loop import _schedule
 from ynet3d.training.sampling import Sampler
 
 SHAPE = (20, 30, 40)
+FOLDER = tempfile.TemporaryDirectory()
 
 
-def prepared(name: str, value: float, *, tumour: bool = True) -> PreparedCase:
+def prepared(folder: Path, value: float, *, tumour: bool = True) -> PreparedCase:
     """A case whose image is `value` everywhere, with one liver and one tumour voxel."""
     label = np.zeros(SHAPE, np.uint8)
     label[10, 15, 20] = Label.LIVER
     if tumour:
         label[4, 6, 35] = Label.TUMOUR
-    voxels = {
-        kind: np.argwhere(label == kind).astype(np.int32) for kind in (Label.LIVER, Label.TUMOUR)
-    }
-    return PreparedCase(name, np.full(SHAPE, value, np.float32), label, voxels)
+    folder.mkdir()
+    store_prepared(folder, np.full(SHAPE, value, np.float32), label)
+    return load_prepared(folder.name, folder)
 
 
 def recipe(**patches: object) -> Recipe:
@@ -39,7 +41,8 @@ def recipe(**patches: object) -> Recipe:
 
 def sampler(chosen: Recipe, cases: int = 3, *, tumour: bool = True) -> Sampler:
     assert chosen.patches is not None
-    prepared_cases = [prepared(str(i), i / 10, tumour=tumour) for i in range(cases)]
+    folder = Path(tempfile.mkdtemp(dir=FOLDER.name))
+    prepared_cases = [prepared(folder / str(i), i / 10, tumour=tumour) for i in range(cases)]
     return Sampler(prepared_cases, chosen, Augmenter(chosen.augmentation, size=chosen.patches.size))
 
 

@@ -1,7 +1,7 @@
 """Source grid to network grid and back, the cache of preprocessed cases, and augmentation."""
 
 from ynet3d.preprocessing.augmentation import Augmenter
-from ynet3d.preprocessing.cache import CaseCache, PreparedCase
+from ynet3d.preprocessing.cache import CaseCache, PreparedCase, load_prepared, store_prepared
 from ynet3d.preprocessing.grid import label_to_network_grid, network_shape, to_network_grid
 from ynet3d.preprocessing.restore import labels_on_source_grid
 
@@ -11,6 +11,8 @@ __all__ = [
     "PreparedCase",
     "label_to_network_grid",
     "labels_on_source_grid",
+    "load_prepared",
     "network_shape",
+    "store_prepared",
     "to_network_grid",
 ]

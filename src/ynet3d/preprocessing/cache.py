@@ -7,9 +7,10 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from ynet3d.volumes import check_ct
 #: Raised when the stored arrays change their meaning, so that old entries are not taken for new.
 _LAYOUT = 1
 _VOXELS_KEPT = 20_000
+_FOREGROUND = (Label.LIVER, Label.TUMOUR)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,15 +34,25 @@ class PreparedCase:
     """A case on the network grid.
 
     Attributes:
-        image: (D, H, W) float32 in [0, 1], memory-mapped.
-        label: (D, H, W) uint8, memory-mapped.
+        folder: where its arrays are.
         voxels: for liver and tumour, an even sample of their voxels, (n, 3) indices; n may be 0.
     """
 
     name: str
-    image: npt.NDArray[np.float32]
-    label: npt.NDArray[np.uint8]
-    voxels: dict[Label, npt.NDArray[np.int32]]
+    folder: Path
+    voxels: Mapping[Label, npt.NDArray[np.int32]]
+
+    # Opened each time: an array that stays mapped keeps a file open, and some systems allow few.
+
+    @property
+    def image(self) -> npt.NDArray[np.float32]:
+        """(D, H, W) float32 in [0, 1], memory-mapped."""
+        return _stored(self.folder, "image", mmap_mode="r")
+
+    @property
+    def label(self) -> npt.NDArray[np.uint8]:
+        """(D, H, W) uint8, memory-mapped."""
+        return _stored(self.folder, "label", mmap_mode="r")
 
 
 class CaseCache:
@@ -65,7 +77,7 @@ class CaseCache:
         entry = self._folder / self._key(case)
         if not entry.is_dir():
             self._store(case, entry)
-        return self._load(case.name, entry)
+        return load_prepared(case.name, entry)
 
     def _key(self, case: Case) -> str:
         what = {
@@ -87,10 +99,7 @@ class CaseCache:
             entry.parent.mkdir(parents=True, exist_ok=True)
             temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=entry.parent))
             try:
-                np.save(temporary / "image.npy", image)
-                np.save(temporary / "label.npy", label)
-                for kind in (Label.LIVER, Label.TUMOUR):
-                    np.save(temporary / f"{kind.name.lower()}.npy", _some_voxels(label == kind))
+                store_prepared(temporary, image, label)
                 os.replace(temporary, entry)
             except OSError:
                 if not entry.is_dir():  # unless another process was faster
@@ -102,13 +111,25 @@ class CaseCache:
                 f"The cache {entry.parent} could not be written: {error.strerror}."
             ) from error
 
-    @staticmethod
-    def _load(name: str, entry: Path) -> PreparedCase:
-        def stored(part: str) -> npt.NDArray:
-            return np.load(entry / f"{part}.npy", mmap_mode="r", allow_pickle=False)
 
-        voxels = {kind: stored(kind.name.lower()) for kind in (Label.LIVER, Label.TUMOUR)}
-        return PreparedCase(name, stored("image"), stored("label"), voxels)
+def store_prepared(
+    folder: Path, image: npt.NDArray[np.float32], label: npt.NDArray[np.uint8]
+) -> None:
+    """Write the arrays (D, H, W) of a prepared case into `folder`."""
+    np.save(folder / "image.npy", image)
+    np.save(folder / "label.npy", label)
+    for kind in _FOREGROUND:
+        np.save(folder / f"{kind.name.lower()}.npy", _some_voxels(label == kind))
+
+
+def load_prepared(name: str, folder: Path) -> PreparedCase:
+    """The prepared case in `folder`."""
+    voxels = {kind: _stored(folder, kind.name.lower()) for kind in _FOREGROUND}
+    return PreparedCase(name, folder, voxels)
+
+
+def _stored(folder: Path, part: str, *, mmap_mode: Literal["r"] | None = None) -> npt.NDArray[Any]:
+    return np.load(folder / f"{part}.npy", mmap_mode=mmap_mode, allow_pickle=False)
 
 
 def _some_voxels(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:

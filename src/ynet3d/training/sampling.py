@@ -54,7 +54,7 @@ class Sampler:
         image: npt.NDArray[np.generic] = case.image
         label: npt.NDArray[np.generic] = case.label
         if self.recipe.patches is not None:
-            centre = _patch_centre(case, self.recipe.patches, generator)
+            centre = _patch_centre(case, image.shape, self.recipe.patches, generator)
             size = self.recipe.patches.size
             image, label = _patch(image, centre, size), _patch(label, centre, size)
         return self.augmenter(
@@ -65,7 +65,10 @@ class Sampler:
 
 
 def _patch_centre(
-    case: PreparedCase, patches: Patches, generator: np.random.Generator
+    case: PreparedCase,
+    shape: tuple[int, ...],
+    patches: Patches,
+    generator: np.random.Generator,
 ) -> npt.NDArray[np.intp]:
     draw = generator.random()
     if draw < patches.tumour_probability and len(case.voxels[Label.TUMOUR]):
@@ -78,7 +81,7 @@ def _patch_centre(
         # Anywhere in the inner half of the patch, or a network learns that tumours are central.
         away = generator.uniform(-0.25, 0.25, 3) * patches.size
         return (voxels[generator.integers(len(voxels))] + away).astype(np.intp)
-    return generator.integers(case.image.shape)
+    return generator.integers(shape)
 
 
 def _patch(

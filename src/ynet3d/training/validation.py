@@ -33,8 +33,8 @@ def validate(
     scores: dict[str, list[float]] = {"dice_liver": [], "dice_tumour": []}
     for case in cases:
         logits = network_logits(network, case.image, recipe, device=device)
-        predicted = logits.argmax(0).numpy()
+        predicted, label = logits.argmax(0).numpy(), case.label
         for name, lowest in (("dice_liver", Label.LIVER), ("dice_tumour", Label.TUMOUR)):
-            counts = confusion(predicted >= lowest, case.label >= lowest)
+            counts = confusion(predicted >= lowest, label >= lowest)
             scores[name].append(ClassMetrics.of(counts).dice)
     return {name: float(np.mean(values)) for name, values in scores.items()}
