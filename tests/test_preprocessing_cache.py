@@ -65,9 +65,20 @@ def test_an_entry_is_the_case_on_the_network_grid(case: Case, folder: Path) -> N
     assert (prepared.image.dtype, prepared.label.dtype) == (np.float32, np.uint8)
     for kind in (Label.LIVER, Label.TUMOUR):
         assert np.array_equal(prepared.voxels[kind], np.argwhere(prepared.label == kind))
-    for array in (prepared.image, prepared.label, *prepared.voxels.values()):
+    for array in (prepared.image, prepared.label):
         assert isinstance(array, np.memmap)
         assert not array.flags.writeable
+
+
+def test_prepared_cases_keep_no_file_open(case: Case, folder: Path) -> None:
+    """A data set has more cases than some systems allow open files."""
+    opened = Path("/proc/self/fd")
+    if not opened.is_dir():
+        pytest.skip("only Linux tells which files are open")
+    before = len(list(opened.iterdir()))
+    prepared = [CaseCache(folder, PREPROCESSING).get(case) for _ in range(5)]
+    assert all(entry.image.max() <= 1 for entry in prepared)
+    assert len(list(opened.iterdir())) <= before
 
 
 def test_a_case_without_tumour_has_no_tumour_voxels(tmp_path: Path, folder: Path) -> None:
