@@ -170,13 +170,17 @@ def test_masks_lie_on_the_source_grid(
         if np.linalg.det(affine[:3, :3]) < 0:  # cannot be said in DICOM
             affine = affine @ np.diag([-1.0, 1, 1, 1])
         source = folder / "series"
-        write_ct_series(source, array, affine)
+        write_ct_series(source, array, affine, series_uid="1.2.3")
     else:
         source = folder / f"scan.{kind}"
         write_volume(Volume(array, affine), source)
-    done, _ = predict_files([source], folder / "out", weights=positional_weights, device="cpu")
+    # Named, because a series that is not axial is not taken by itself.
+    series = "1.2.3" if kind == "dicom" else None
+    done, _ = predict_files(
+        [source], folder / "out", weights=positional_weights, device="cpu", series=series
+    )
     mask = nibabel.load(folder / "out" / "segmentation.nii.gz")
-    scan = read_volume(source)
+    scan = read_volume(source, series=series)
     assert mask.shape == scan.shape
     # NIfTI holds an affine as float32, so that is what "the same" can mean.
     assert np.array_equal(mask.affine, scan.affine.astype(np.float32))
