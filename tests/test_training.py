@@ -225,6 +225,23 @@ class _Says(torch.nn.Module):
         return logits
 
 
+def test_a_case_without_tumour_does_not_reward_finding_none(tmp_path: Path) -> None:
+    """Half of the cases without tumour: never finding one still scores 0."""
+    recipe = small_recipe()
+    cases = []
+    for name, tumour in (("with", True), ("without", False)):
+        image, label = small_scan(tumour=tumour)
+        (tmp_path / name).mkdir()
+        store_prepared(
+            tmp_path / name,
+            to_network_grid(image, recipe.preprocessing),
+            label_to_network_grid(label, recipe.preprocessing),
+        )
+        cases.append(load_prepared(name, tmp_path / name))
+    scores = validate(_Says(1), cases, recipe, device=torch.device("cpu"))
+    assert scores["dice_tumour"] == 0.0
+
+
 @pytest.mark.parametrize(("says", "tumour"), [(0, 1.0), (1, 1.0), (2, 0.0)])
 def test_validation_of_a_case_without_tumour(tmp_path: Path, says: int, tumour: float) -> None:
     recipe = small_recipe()

@@ -97,12 +97,13 @@ def _claim(out: Path, settings: dict[str, Any]) -> None:
 
 def _train(out: Path, recipe: Recipe, short: bool, device: str, progress: Progress) -> None:
     folder = out / "training"
-    # Training scans are small: a 128 x 128 slice is still finer than the network's grid.
-    options = PhantomOptions(matrix=128)
+    # Training scans are small: a 128 x 128 slice is still finer than the network's grid. Each has
+    # several tumours, so that few scans teach much.
+    options = PhantomOptions(matrix=128, tumours=4)
     progress.say("Making phantoms to train on")
     write_phantoms(
         folder,
-        cases=4 if short else 26,
+        cases=4 if short else 34,
         seed=_TRAINING_SEED,
         options=options,
         progress=progress,

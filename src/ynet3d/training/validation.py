@@ -14,10 +14,11 @@ from ynet3d.labels import Label
 from ynet3d.preprocessing import PreparedCase
 from ynet3d.recipes import Recipe
 
-#: Said in the log: what a case without tumour counts.
+#: Said in the log. Cases without tumour are left out of the mean, or weights that never find one
+#: would look good and be kept.
 RULE = (
-    "Validation Dice is the mean over the validation cases on the network grid; a case without "
-    "tumour counts 1 if none is predicted and 0 otherwise."
+    "Validation Dice is the mean over the validation cases on the network grid, for tumour over "
+    "those that have one (if none has: 1 for each case in which none is predicted, else 0)."
 )
 
 
@@ -30,11 +31,17 @@ def validate(
 ) -> dict[str, float]:
     """Mean Dice of the liver (labels 1 and 2) and of tumour over `cases`; `RULE` applies."""
     network.eval()
-    scores: dict[str, list[float]] = {"dice_liver": [], "dice_tumour": []}
+    scores: dict[str, list[tuple[bool, float]]] = {"dice_liver": [], "dice_tumour": []}
     for case in cases:
         logits = network_logits(network, case.image, recipe, device=device)
         predicted, label = logits.argmax(0).numpy(), case.label
         for name, lowest in (("dice_liver", Label.LIVER), ("dice_tumour", Label.TUMOUR)):
             counts = confusion(predicted >= lowest, label >= lowest)
-            scores[name].append(ClassMetrics.of(counts).dice)
-    return {name: float(np.mean(values)) for name, values in scores.items()}
+            scores[name].append((counts.reference > 0, ClassMetrics.of(counts).dice))
+    return {name: _mean(values) for name, values in scores.items()}
+
+
+def _mean(scores: Sequence[tuple[bool, float]]) -> float:
+    """Over the cases whose reference has the class, over all if none has."""
+    having = [dice for has, dice in scores if has]
+    return float(np.mean(having or [dice for _, dice in scores]))
