@@ -16,16 +16,18 @@ from ynet3d.phantoms import PhantomOptions, write_phantoms
 from ynet3d.pipelines.prediction import FilePrediction, predict_files
 from ynet3d.pipelines.report import (
     READING,
+    RUN_PICTURES,
     JobResult,
     Scored,
     dice_headlines,
+    dice_summary,
     mean_dice,
     score_scan,
     versions,
 )
 from ynet3d.progress import Progress
 from ynet3d.recipes import Recipe, load_recipe
-from ynet3d.reporting import Page, Picture, write_page
+from ynet3d.reporting import Page, write_page
 from ynet3d.training import TrainingData, train
 from ynet3d.training.checkpoint import FILE as CHECKPOINT
 from ynet3d.volumes import read_label, read_volume, turned_like
@@ -147,11 +149,7 @@ def _finish(
     liver = mean_dice(evaluation, "liver", with_reference=False)
     tumour = mean_dice(evaluation, "tumour", with_reference=True)
     summary = {
-        "liver_dice": round(liver, 4),
-        "tumour_dice": round(tumour, 4),
-        "tumour_dice_is": "mean over the cases whose reference has a tumour",
-        "cases": len(scored),
-        "cases_with_tumour": evaluation.summary["tumour"]["dice"].cases_with_reference,
+        **dice_summary(evaluation),
         "seconds": round(seconds, 1),
         "short": short,
         "worst_grid_difference_mm": max(item.grid_difference_mm for item in scored),
@@ -170,10 +168,7 @@ def _finish(
             rows=[item.row for item in scored],
             rows_text=READING,
             cases=[item.pictures for item in scored],
-            pictures=[
-                Picture("run/curves.png", "Loss and Dice against the epoch", "Training"),
-                Picture("evaluation/dice.png", "Dice of each case", "Dice of each case"),
-            ],
+            pictures=RUN_PICTURES,
             settings=recipe.model_dump(mode="json"),
             files={
                 "summary.json": "the figures of this page",

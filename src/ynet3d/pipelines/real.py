@@ -27,10 +27,12 @@ from ynet3d.files import ensure_output_folder, write_json
 from ynet3d.pipelines.prediction import SEGMENTATION, FilePrediction, predict_files
 from ynet3d.pipelines.report import (
     READING,
+    RUN_PICTURES,
     JobResult,
     Scored,
     case_pictures,
     dice_headlines,
+    dice_summary,
     mean_dice,
     score_scan,
     versions,
@@ -38,7 +40,7 @@ from ynet3d.pipelines.report import (
 )
 from ynet3d.progress import Progress
 from ynet3d.recipes import Recipe, load_recipe
-from ynet3d.reporting import Page, Picture, Table, write_page
+from ynet3d.reporting import Page, Table, write_page
 from ynet3d.training import TrainingData, TrainingResult, train
 from ynet3d.training.checkpoint import FILE as CHECKPOINT
 from ynet3d.training.log import read_recipe
@@ -203,11 +205,7 @@ def _finish(
         ),
     )
     summary = {
-        "liver_dice": round(liver, 4),
-        "tumour_dice": round(tumour, 4),
-        "tumour_dice_is": "mean over the cases whose reference has a tumour",
-        "cases": len(scored),
-        "cases_with_tumour": evaluation.summary["tumour"]["dice"].cases_with_reference,
+        **dice_summary(evaluation),
         "per_case": {
             item.row.case: {"liver": item.row.dice_liver, "tumour": item.row.dice_tumour}
             for item in scored
@@ -234,10 +232,7 @@ def _finish(
             rows=[item.row for item in scored],
             rows_text=READING,
             cases=pictures,
-            pictures=[
-                Picture("run/curves.png", "Loss and Dice against the epoch", "Training"),
-                Picture("evaluation/dice.png", "Dice of each case", "Dice of each case"),
-            ],
+            pictures=RUN_PICTURES,
             tables=[_check_table(checks)],
             settings=recipe.model_dump(mode="json"),
             files={

@@ -123,10 +123,27 @@ def dice_headlines(evaluation: Evaluation, what: str) -> list[Headline]:
     ]
 
 
+def dice_summary(evaluation: Evaluation) -> dict[str, Any]:
+    """The figures that every `summary.json` begins with."""
+    return {
+        "liver_dice": round(mean_dice(evaluation, "liver", with_reference=False), 4),
+        "tumour_dice": round(mean_dice(evaluation, "tumour", with_reference=True), 4),
+        "tumour_dice_is": "mean over the cases whose reference has a tumour",
+        "cases": len(evaluation.cases),
+        "cases_with_tumour": evaluation.summary["tumour"]["dice"].cases_with_reference,
+    }
+
+
 def versions() -> dict[str, str]:
     """Packages that decide a result, for the page."""
     return {name: version(name) for name in ("ynet3d", "torch", "monai", "numpy")}
 
+
+#: What training and evaluation drew, for a page in the folder above theirs.
+RUN_PICTURES = (
+    Picture("run/curves.png", "Loss and Dice against the epoch", "Training"),
+    Picture("evaluation/dice.png", "Dice of each case", "Dice of each case"),
+)
 
 READING = (
     "Liver is the organ, labels 1 and 2, as LiTS scores it. Tumour Dice is empty where the "
