@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
 from ynet3d.errors import InputError
-from ynet3d.networks import complexity, create_network, he_normal, list_networks, network_entry
+from ynet3d.networks import (
+    complexity,
+    create_network,
+    he_normal,
+    list_networks,
+    network_entry,
+    width_for_flop,
+)
 
 SMALL = {"3dynet": 2, "3dynet-ee": 2, "unet3d": 2, "vnet": 2}
 
@@ -100,6 +109,60 @@ def test_both_encoders_matter() -> None:
         assert not torch.allclose(before, network(image))
 
 
+@pytest.mark.parametrize("fusion", ["concat", "sum", "none"])
+def test_one_encoder_keeps_the_decoder(fusion: str) -> None:
+    """Where it reads w maps of one encoder instead of 2w of two, its kernels are thinner."""
+    one, two = (create_network("3dynet", width=2, encoders=n, fusion=fusion) for n in (1, 2))
+    assert len(one.encoders) == 1
+    shapes = [[tuple(p.shape) for p in network.decoder.parameters()] for network in (one, two)]
+    assert len(shapes[0]) == len(shapes[1])
+    assert [s[0] for s in shapes[0][2:]] == [s[0] for s in shapes[1][2:]]
+    assert one(torch.rand(1, 1, 17, 16, 9)).shape == (1, 3, 17, 16, 9)
+    one(torch.rand(1, 1, 32, 32, 32)).square().sum().backward()
+    assert [n for n, p in one.named_parameters() if p.grad is None] == []
+
+
+@pytest.mark.parametrize("name", ["3dynet", "3dynet-ee"])
+def test_windows_are_what_each_encoder_sees(name: str) -> None:
+    network = create_network(name, width=2, windows=[[0, 1], [0.25, 0.75]]).eval()
+    seen: list[torch.Tensor] = []
+    for encoder in network.encoders:
+        encoder[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    grey = torch.linspace(0, 1, 32).expand(1, 1, 16, 16, 32)
+    with torch.no_grad():
+        network(grey)
+    torch.testing.assert_close(seen[0], grey)
+    torch.testing.assert_close(seen[1], ((grey - 0.25) * 2).clamp(0, 1))
+
+
+def test_windows_add_no_parameters() -> None:
+    """So that the ablation changes what is seen and nothing else."""
+    plain = create_network("3dynet", width=2)
+    windowed = create_network("3dynet", width=2, windows=[[0, 1], [0.25, 0.75]])
+    windowed.load_state_dict(plain.state_dict())
+
+
+@pytest.mark.parametrize("options", [{"encoders": 1}, {"fusion": "none"}])
+def test_width_for_flop_is_the_nearest(options: dict[str, Any]) -> None:
+    size = (16, 32, 32)
+    target = complexity("3dynet", width=13, size=size).flop
+    width = width_for_flop("3dynet", target, size=size, **options)
+    gaps = [
+        abs(complexity("3dynet", width=w, size=size, **options).flop - target)
+        for w in (width - 1, width, width + 1)
+    ]
+    assert min(gaps) == gaps[1]
+
+
+def test_width_for_flop_finds_itself_and_keeps_to_multiples() -> None:
+    size = (16, 16, 16)
+    for width in (1, 7, 12):
+        target = complexity("unet3d", width=width, size=size).flop
+        assert width_for_flop("unet3d", target, size=size) == width
+    assert width_for_flop("unet3d", target, size=size, multiple_of=8) in (8, 16)
+    assert width_for_flop("unet3d", 1, size=size, multiple_of=8) == 8
+
+
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_export(name: str) -> None:
     network = create_network(name, width=SMALL[name]).eval()
@@ -140,6 +203,8 @@ def test_options_are_listed_with_their_defaults() -> None:
         "width": 64,
         "fusion": "concat",
         "normalisation": "none",
+        "encoders": 2,
+        "windows": (),
     }
 
 
@@ -151,6 +216,15 @@ def test_options_are_listed_with_their_defaults() -> None:
         ("3dynet", {"fusion": "mean"}, "fusion is 'mean'"),
         ("unet3d", {"normalisation": "group"}, "normalisation is 'group'"),
         ("vnet", {"width": 0}, "width is 0"),
+        ("3dynet", {"encoders": 3}, "encoders is 3, expected 1 or 2"),
+        ("3dynet", {"windows": [[0, 1]]}, r"windows is \[\[0, 1\]\], expected one \[low, high\]"),
+        ("3dynet", {"windows": [[0, 1], [0.5, 0.5]]}, "windows is .* low < high"),
+        ("3dynet", {"windows": [[0, 1], [-1, 0.5]]}, "windows is .* 0 <= low"),
+        ("3dynet", {"windows": [0.2, 0.5]}, "windows is .* expected one"),
+        ("3dynet", {"windows": "wide"}, "windows is 'wide', expected one"),
+        ("3dynet", {"windows": 1}, "windows is 1, expected one"),
+        ("3dynet-ee", {"windows": [[0, 1]]}, "for each of 2 encoder"),
+        ("3dynet-ee", {"encoders": 1}, "no option 'encoders'"),
     ],
 )
 def test_wrong_names_and_options_are_named(

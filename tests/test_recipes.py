@@ -102,6 +102,9 @@ def test_size_or_spacing() -> None:
         ("preprocessing.window_hu=[-.inf, .inf]", "window_hu"),
         ("patches.liver_probability=0.8", "is 1.13, at most 1"),
         ("inference.overlap=1", "inference.overlap is 1"),
+        ("network.options.x=null", "network.options.x is None: an option is a number"),
+        ("network.options.x=[[[1]]]", r"network.options.x is \[\[\[1\]\]\]: an option is"),
+        ("network.options.x=.inf", "network.options.x is inf: an option is"),
         ("network.initialisation=zeros", "network.initialisation is 'zeros'"),
         ("training.epochs.first=1", "epochs is a value, not a group"),
         ("training.epochs", "is not key=value"),
@@ -124,12 +127,18 @@ def test_frozen() -> None:
 
 @pytest.mark.parametrize("name", list_recipes())
 def test_round_trip_through_a_run_folder(tmp_path: Path, name: str) -> None:
-    changes = ["training.learning_rate=1.0e-05", "about='yes: é #1'", "network.options.x=true"]
+    changes = [
+        "training.learning_rate=1.0e-05",
+        "about='yes: é #1'",
+        "network.options.x=true",
+        "network.options.windows=[[0, 1], [0.25, 0.75]]",
+    ]
     recipe = load_recipe(name, changes=changes)
     write_recipe(tmp_path, recipe)
     assert read_recipe(tmp_path) == recipe
     assert yaml.safe_load((tmp_path / "recipe.yaml").read_text("utf-8"))["name"] == name
     assert read_recipe(tmp_path).network.options["x"] is True
+    assert read_recipe(tmp_path).network.options["windows"] == ((0, 1), (0.25, 0.75))
 
 
 def test_a_recipe_from_a_file(tmp_path: Path) -> None:

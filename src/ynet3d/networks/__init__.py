@@ -1,6 +1,6 @@
 """The networks, by name: `create_network("3dynet", width=64)`, `list_networks()`."""
 
-from ynet3d.networks.complexity import Complexity, complexity
+from ynet3d.networks.complexity import Complexity, complexity, width_for_flop
 from ynet3d.networks.initialisation import he_normal
 from ynet3d.networks.registry import (
     NetworkEntry,
@@ -26,4 +26,5 @@ __all__ = [
     "list_networks",
     "network_entry",
     "register_network",
+    "width_for_flop",
 ]

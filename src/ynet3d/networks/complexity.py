@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -24,7 +25,7 @@ def complexity(
     size: tuple[int, int, int] = (64, 256, 256),
     in_channels: int = 1,
     num_classes: int = 3,
-    **options: object,
+    **options: Any,
 ) -> Complexity:
     """Count for one input of `size` (D, H, W), on PyTorch's meta device: no memory, no time.
 
@@ -39,3 +40,33 @@ def complexity(
             network(image)
     parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)
     return Complexity(parameters, counter.get_total_flops())
+
+
+def width_for_flop(
+    name: str,
+    flop: float,
+    *,
+    size: tuple[int, int, int] = (64, 256, 256),
+    multiple_of: int = 1,
+    **options: Any,
+) -> int:
+    """The `width` whose FLOP for one input of `size` (D, H, W) come nearest to `flop`.
+
+    So that networks can be compared at equal cost: one encoder against two, say. `options` are the
+    network's other ones; `multiple_of` restricts the widths, for networks that ask for it.
+    """
+
+    def count(steps: int) -> int:
+        return complexity(name, size=size, width=steps * multiple_of, **options).flop
+
+    low, high = 0, 1  # in steps; FLOP grow with the width, and a width of 0 has none
+    counted = {0: 0, 1: count(1)}
+    while counted[high] < flop:
+        low, high = high, 2 * high
+        counted[high] = count(high)
+    while high - low > 1:
+        middle = (low + high) // 2
+        counted[middle] = count(middle)
+        low, high = (middle, high) if counted[middle] < flop else (low, middle)
+    nearest = min(max(low, 1), high, key=lambda steps: abs(counted[steps] - flop))
+    return nearest * multiple_of

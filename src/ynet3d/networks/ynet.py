@@ -6,6 +6,8 @@ tumors segmentation". What the paper leaves open, and what is done here: docs/pa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
@@ -32,6 +34,26 @@ def _vgg_stage(
         for index in range(convolutions)
     ]
     return nn.Sequential(*units)
+
+
+def _checked_windows(
+    windows: Sequence[Sequence[float]], *, encoders: int
+) -> tuple[tuple[float, float], ...]:
+    """`windows` as pairs of floats, one for each encoder, or none at all."""
+    try:
+        pairs = tuple((float(low), float(high)) for low, high in windows)
+    except (TypeError, ValueError):
+        pairs = ((1.0, 0.0),)  # not pairs of numbers: refused below
+    if len(pairs) not in (0, encoders) or any(not 0 <= low < high <= 1 for low, high in pairs):
+        raise ValueError(
+            f"windows is {windows!r}, expected one [low, high] for each of {encoders} encoder(s) "
+            "with 0 <= low < high <= 1, as fractions of the recipe's window"
+        )
+    return pairs
+
+
+def _sum(maps: list[torch.Tensor]) -> torch.Tensor:
+    return maps[0] if len(maps) == 1 else maps[0] + maps[1]
 
 
 class _DecoderBlock(nn.Module):
@@ -74,6 +96,11 @@ class YNet3D(nn.Module):
         fusion: what happens to the two encoders' maps after each pooling: "concat" (the paper's
             text: both encoders go on with both maps), "sum", or "none" (the authors' public code).
         normalisation: "none" (the paper's text), "instance" or "batch".
+        encoders: 2 (the paper), or 1: the same decoder on one encoder, which has nothing to fuse.
+        windows: a grey-value window [low, high] for each encoder, as fractions of the recipe's
+            window; that encoder sees it stretched to [0, 1], clipped outside. Empty: all see the
+            input as it is. Of a recipe's window [-175, 250] HU, [0.41, 0.88] is [0, 200] HU:
+            fraction = (HU - -175) / (250 - -175).
 
     Input (N, in_channels, D, H, W) of any size, output logits (N, num_classes, D, H, W).
     """
@@ -89,16 +116,21 @@ class YNet3D(nn.Module):
         width: int = 64,
         fusion: str = "concat",
         normalisation: str = "none",
+        encoders: int = 2,
+        windows: Sequence[Sequence[float]] = (),
     ) -> None:
         super().__init__()
+        if encoders not in (1, 2):
+            raise ValueError(f"encoders is {encoders!r}, expected 1 or 2")
         if fusion not in FUSIONS:
             raise ValueError(f"fusion is {fusion!r}, expected one of {', '.join(FUSIONS)}")
         if width < 1:
             raise ValueError(f"width is {width}, expected at least 1")
         self.fusion = fusion
+        self.windows = _checked_windows(windows, encoders=encoders)
         self.multiple = 2 ** (len(VGG19_STAGES) - 1)
         widths = [width * factor for _, factor in VGG19_STAGES]
-        fused = 2 if fusion == "concat" else 1
+        fused = encoders if fusion == "concat" else 1
         self.encoders = nn.ModuleList(
             nn.ModuleList(
                 _vgg_stage(
@@ -109,10 +141,10 @@ class YNet3D(nn.Module):
                 )
                 for index, (convolutions, _) in enumerate(VGG19_STAGES)
             )
-            for _ in range(2)
+            for _ in range(encoders)
         )
         self.pool = nn.MaxPool3d(2)
-        joined = 1 if self.sums_skips else 2
+        joined = 1 if self.sums_skips else encoders
         self.decoder = nn.ModuleList()
         coarse = joined * widths[-1]
         for skip in reversed(widths[:-1]):
@@ -127,27 +159,26 @@ class YNet3D(nn.Module):
         return on_padded(self._forward, image, multiple=self.multiple)
 
     def _forward(self, image: torch.Tensor) -> torch.Tensor:
-        first, second = image, image
+        maps = [image] * len(self.encoders)
+        if self.windows:
+            maps = [((image - low) / (high - low)).clamp(0, 1) for low, high in self.windows]
         skips: list[list[torch.Tensor]] = []
-        stages = list(zip(*self.encoders, strict=True))
-        for index, (first_stage, second_stage) in enumerate(stages):
-            first, second = first_stage(first), second_stage(second)
-            skips.append(self._join(first, second))
-            if index < len(stages) - 1:
-                first, second = self._fuse(self.pool(first), self.pool(second))
+        levels = list(zip(*self.encoders, strict=True))
+        for index, stages in enumerate(levels):
+            maps = [stage(features) for stage, features in zip(stages, maps, strict=True)]
+            skips.append([_sum(maps)] if self.sums_skips else maps)
+            if index < len(levels) - 1:
+                maps = self._fuse([self.pool(features) for features in maps])
         features = torch.cat(skips.pop(), dim=1)
         for block in self.decoder:
             features = block(features, skips.pop())
         return self.head(features)
 
-    def _fuse(self, first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        if self.fusion == "none":
-            return first, second
-        both = torch.cat([first, second], dim=1) if self.fusion == "concat" else first + second
-        return both, both
-
-    def _join(self, first: torch.Tensor, second: torch.Tensor) -> list[torch.Tensor]:
-        return [first + second] if self.sums_skips else [first, second]
+    def _fuse(self, maps: list[torch.Tensor]) -> list[torch.Tensor]:
+        if self.fusion == "none" or len(maps) == 1:
+            return maps
+        fused = torch.cat(maps, dim=1) if self.fusion == "concat" else _sum(maps)
+        return [fused] * len(maps)
 
 
 @register_network("3dynet-ee", source=_PAPER.replace("3DYNet", "3DYNet-EE"))
@@ -168,6 +199,7 @@ class YNet3DEE(YNet3D):
         width: int = 64,
         fusion: str = "sum",
         normalisation: str = "none",
+        windows: Sequence[Sequence[float]] = (),
     ) -> None:
         super().__init__(
             in_channels=in_channels,
@@ -175,4 +207,5 @@ class YNet3DEE(YNet3D):
             width=width,
             fusion=fusion,
             normalisation=normalisation,
+            windows=windows,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -89,5 +90,5 @@ def _recipe(
             for key, value in recipe.network.options.items()
             if key in network_entry(network).options
         }
-        changed = [f"network.name={network}", f"network.options={kept}", *changed]
+        changed = [f"network.name={network}", f"network.options={json.dumps(kept)}", *changed]
     return load_recipe(name or "paper", changes=changed)

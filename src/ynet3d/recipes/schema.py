@@ -4,13 +4,38 @@ rows to the back, columns to the left.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Size = tuple[PositiveInt, PositiveInt, PositiveInt]
+
+
+def _one_sentence(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Say what an option may be, instead of what each member of the union would have wanted."""
+    try:
+        return validate(value)
+    except ValidationError:
+        raise ValueError(
+            "an option is a number, a text, true or false, a list of them or of such lists"
+        ) from None
+
+
+Scalar = int | float | bool | str
+#: A network's option; lists become tuples, so that a recipe stays frozen.
+Option = Annotated[Scalar | tuple[Scalar | tuple[Scalar, ...], ...], WrapValidator(_one_sentence)]
 
 
 class _Frozen(BaseModel):
@@ -21,7 +46,7 @@ class NetworkChoice(_Frozen):
     """Which network, by its registered name, with its own options."""
 
     name: str = "3dynet"
-    options: dict[str, int | float | bool | str] = Field(default_factory=dict)
+    options: dict[str, Option] = Field(default_factory=dict)
     initialisation: Literal["he_normal", "default"] = "he_normal"
 
 
