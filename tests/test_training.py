@@ -256,3 +256,17 @@ def test_validation_of_a_case_without_tumour(tmp_path: Path, says: int, tumour: 
     assert scores["dice_tumour"] == tumour
     assert scores["dice_liver"] == (0.0 if says == 0 else pytest.approx(scores["dice_liver"]))
     assert np.isfinite(list(scores.values())).all()
+
+
+def test_a_run_ends_when_its_minutes_are_used_up(data: TrainingData, tmp_path: Path) -> None:
+    recipe = small_recipe(training={"epochs": 500, "minutes": 1e-4, "learning_rate": 1e-3})
+    result = train(data, tmp_path, recipe, device="cpu", progress=QUIET)
+    assert result.finished
+    assert result.epochs < 500
+    assert load_weights(tmp_path).facts["metrics"]["epoch"] == result.epochs
+    told = json.loads((tmp_path / "run.json").read_text("utf-8"))
+    assert told["epochs"] == result.epochs
+    assert told["peak_memory_bytes"] > 1e8  # at least torch itself
+    again = train(data, tmp_path, recipe, device="cpu", resume=True, progress=QUIET)
+    assert again.finished
+    assert again.epochs == result.epochs

@@ -13,9 +13,9 @@ from small_runs import small_recipe
 
 from ynet3d.labels import Label
 from ynet3d.preprocessing import Augmenter, PreparedCase, load_prepared, store_prepared
-from ynet3d.recipes import Recipe
-from ynet3d.training.loop import _schedule
+from ynet3d.recipes import Recipe, Training
 from ynet3d.training.sampling import Sampler
+from ynet3d.training.schedule import Schedule
 
 SHAPE = (20, 30, 40)
 FOLDER = tempfile.TemporaryDirectory()
@@ -100,10 +100,21 @@ def test_patches_larger_than_the_scan_are_padded_all_round() -> None:
 
 
 def test_schedule_rises_then_follows_half_a_cosine_to_zero() -> None:
-    rates = [_schedule(step, 100, 10) for step in range(100)]
-    assert rates[0] == pytest.approx(0.1)
-    assert rates[9] == rates[10] == 1.0
+    schedule = Schedule(Training(learning_rate=1.0, warmup_steps=10), 100)
+    rates = [schedule.learning_rate(step, 0) for step in range(100)]
+    assert rates[:10] == pytest.approx([0.1 * (step + 1) for step in range(10)])
+    assert rates[10] == pytest.approx(1.0)
     assert rates[55] == pytest.approx(0.5)
-    assert 0 < rates[-1] < 0.001
-    assert all(a >= b for a, b in pairwise(rates[10:]))
-    assert _schedule(0, 100, 0) == 1.0
+    assert all(high > low for high, low in pairwise(rates[10:]))
+    assert rates[99] < 0.001
+    assert Schedule(Training(learning_rate=1.0), 100).learning_rate(0, 0) == 1.0
+
+
+def test_schedule_of_minutes_ends_by_steps_or_minutes_whichever_is_first() -> None:
+    schedule = Schedule(Training(learning_rate=1.0, minutes=2), 100)
+    assert schedule.done(50, 0) == 0.5
+    assert schedule.done(10, 90) == 0.75
+    assert schedule.done(10, 120) == 1
+    assert schedule.done(100, 1) == 1
+    assert schedule.learning_rate(10, 60) == pytest.approx(0.5)
+    assert schedule.learning_rate(10, 120) == pytest.approx(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeVar
@@ -63,6 +64,18 @@ def channels_last(thing: NetworkOrTensor, device: torch.device) -> NetworkOrTens
     if device.type == "cpu":
         return thing.to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     return thing.to(device)
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """Most memory held so far: of a GPU by its tensors, of a CPU by this process; 0 if not told."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return 0
+    kibibytes = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kibibytes
 
 
 @contextmanager

@@ -102,6 +102,7 @@ class Training(_Frozen):
     """Loss, optimiser, schedule and length."""
 
     epochs: PositiveInt = 500
+    minutes: PositiveFloat | None = None  # ends the run (annealed) even if epochs are left
     batch_size: PositiveInt = 1
     learning_rate: PositiveFloat = 1e-4
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0

@@ -1,6 +1,7 @@
 """Training: loss, sampling, loop, checkpoint, log."""
 
-from ynet3d.training.loop import TrainingData, TrainingResult, check_run, train
+from ynet3d.training.data import TrainingData, TrainingResult
+from ynet3d.training.loop import check_run, train
 from ynet3d.training.loss import make_loss
 
 __all__ = ["TrainingData", "TrainingResult", "check_run", "make_loss", "train"]

@@ -27,6 +27,7 @@ class RunState:
     loss_sum: float = 0.0  # over those steps
     seconds: float = 0.0  # spent so far
     best: float = -1.0  # best validation score so far
+    peak_memory_bytes: int = 0  # of the device, on a CPU of the process; 0: not known
     history: list[dict[str, Any]] = field(default_factory=list)
 
 

@@ -1,4 +1,4 @@
-"""What a run leaves to look at: recipe.yaml, log.csv, curves.png and TensorBoard events."""
+"""What a run leaves to look at: recipe.yaml, log.csv, curves.png, run.json, TensorBoard events."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from ynet3d.errors import InputError
-from ynet3d.files import atomic_path, write_text
+from ynet3d.files import atomic_path, write_json, write_text
 from ynet3d.recipes import Recipe, load_recipe
 from ynet3d.reporting import save_curves
+from ynet3d.training.checkpoint import RunState
 
 RECIPE = "recipe.yaml"
+RESULT = "run.json"
 
 
 def write_recipe(folder: Path, recipe: Recipe) -> None:
@@ -54,6 +57,18 @@ class RunLog:
             writer.writerows(history)
         save_curves(history, self._folder / "curves.png")
         self._write_events(history[-1])
+
+    def write_result(self, state: RunState, device: torch.device) -> None:
+        """Write run.json, which says that the run is finished and what it took."""
+        content = {
+            "epochs": state.epoch,
+            "seconds": round(state.seconds, 1),
+            "best_validation_dice": round(state.best, 4),
+            "peak_memory_bytes": state.peak_memory_bytes,
+            "device": str(device),
+            "threads": torch.get_num_threads(),
+        }
+        write_json(self._folder / RESULT, content)
 
     def _write_events(self, row: dict[str, Any]) -> None:
         if importlib.util.find_spec("tensorboard") is None:

@@ -3,66 +3,42 @@
 from __future__ import annotations
 
 import math
-import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from ynet3d.datasets import Case
-from ynet3d.devices import channels_last, choose_device, explained_memory_errors, precision
+from ynet3d.devices import (
+    channels_last,
+    choose_device,
+    explained_memory_errors,
+    peak_memory_bytes,
+    precision,
+)
 from ynet3d.errors import InputError, YnetError
 from ynet3d.networks import he_normal
 from ynet3d.preprocessing import Augmenter, CaseCache, PreparedCase
 from ynet3d.progress import Progress, Task
 from ynet3d.recipes import Recipe
+from ynet3d.training.averaging import copy_of, follow
 from ynet3d.training.checkpoint import FILE as CHECKPOINT
 from ynet3d.training.checkpoint import RunState, load_checkpoint, save_checkpoint
+from ynet3d.training.data import TrainingData, TrainingResult
 from ynet3d.training.log import RunLog, read_recipe, write_recipe
 from ynet3d.training.loss import make_loss
 from ynet3d.training.sampling import Sampler
+from ynet3d.training.schedule import Schedule
+from ynet3d.training.stopping import stop_on_signals
 from ynet3d.training.validation import RULE, validate
 from ynet3d.weights import build_network, save_weights
 
 _SECONDS_BETWEEN_CHECKPOINTS = 300.0
 _ADVICE = "use a recipe with smaller patches or size, or set network.options.width lower"
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """What is trained and validated on, and what may be said about it."""
-
-    name: str
-    training: Sequence[Case]
-    validation: Sequence[Case]
-    licence: str | None = None
-
-    def facts(self) -> dict[str, Any]:
-        """For the JSON of the weights."""
-        return {
-            "name": self.name,
-            "licence": self.licence or "unknown: see the data set",
-            "training_cases": [case.name for case in self.training],
-            "validation_cases": [case.name for case in self.validation],
-        }
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """How a run ended."""
-
-    best_weights: Path
-    best_score: float
-    epochs: int
-    seconds: float
-    finished: bool  # False: stopped by Ctrl-C, to be resumed
 
 
 def train(
@@ -94,7 +70,7 @@ def train(
         run.restore()
     else:
         write_recipe(folder, recipe)
-    with explained_memory_errors(_ADVICE), _stop_on_signals() as stop:
+    with explained_memory_errors(_ADVICE), stop_on_signals() as stop:
         finished = run.go(stop)
     return TrainingResult(
         folder / "best.safetensors",
@@ -124,7 +100,7 @@ class _Run:
         if recipe.network.initialisation == "he_normal":
             he_normal(network)
         self.network = channels_last(network, device)
-        self.average = _copy(self.network) if options.ema_decay else None
+        self.average = copy_of(self.network) if options.ema_decay else None
         self.optimiser = torch.optim.Adam(
             self.network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
         )
@@ -145,6 +121,7 @@ class _Run:
         augmenter = Augmenter(self.recipe.augmentation, size=size)
         self.sampler = Sampler(cases, self.recipe, augmenter)
         self.total_steps = self.recipe.training.epochs * self.sampler.steps_per_epoch
+        self.schedule = Schedule(self.recipe.training, self.total_steps)
 
     def restore(self) -> None:
         """Take up the state of the checkpoint."""
@@ -156,20 +133,30 @@ class _Run:
     def go(self, stop: threading.Event) -> bool:
         """Train to the end; False if `stop` was set on the way."""
         self.progress.say(RULE)
-        done = self.state.epoch * self.sampler.steps_per_epoch + self.state.step
-        with self.progress.task("Training", total=self.total_steps, done=done) as task:
-            while self.state.epoch < self.recipe.training.epochs:
+        with self.progress.task("Training", total=self.total_steps, done=self._step_number) as task:
+            while not self._over:
                 if not self._epoch(stop, task):
                     self.save()
                     return False
+        self.log.write_result(self.state, self.device)
         return True
+
+    @property
+    def _step_number(self) -> int:
+        return self.state.epoch * self.sampler.steps_per_epoch + self.state.step
+
+    @property
+    def _over(self) -> bool:
+        return self.schedule.done(self._step_number, self.state.seconds) >= 1
 
     def save(self) -> None:
         """Write the checkpoint."""
+        peak = peak_memory_bytes(self.device)
+        self.state.peak_memory_bytes = max(self.state.peak_memory_bytes, peak)
         save_checkpoint(self.folder, self.state, self.network, self.optimiser, self.average)
 
     def _epoch(self, stop: threading.Event, task: Task) -> bool:
-        state, steps = self.state, self.sampler.steps_per_epoch
+        state = self.state
         started = saved = time.monotonic()
         self.network.train()
         for image, label in self._batches(state.epoch, state.step):
@@ -179,6 +166,8 @@ class _Run:
             task.advance(note=self._note())
             now = time.monotonic()
             state.seconds, started = state.seconds + now - started, now
+            if self._over:
+                break
             if stop.is_set():
                 return False
             if now - saved > _SECONDS_BETWEEN_CHECKPOINTS:
@@ -186,12 +175,12 @@ class _Run:
                 saved = now
         row: dict[str, Any] = {
             "epoch": state.epoch + 1,
-            "train_loss": state.loss_sum / steps,
+            "train_loss": state.loss_sum / state.step,
             "dice_liver": None,
             "dice_tumour": None,
             "learning_rate": self.optimiser.param_groups[0]["lr"],
         }
-        last = state.epoch + 1 == self.recipe.training.epochs
+        last = self._over
         if last or (state.epoch + 1) % self.recipe.training.validate_every == 0:
             row |= self._validate()
         state.seconds += time.monotonic() - started
@@ -217,11 +206,9 @@ class _Run:
 
     def _step(self, image: torch.Tensor, label: torch.Tensor) -> float:
         options = self.recipe.training
-        number = self.state.epoch * self.sampler.steps_per_epoch + self.state.step
+        number = self._step_number
         for group in self.optimiser.param_groups:
-            group["lr"] = options.learning_rate * _schedule(
-                number, self.total_steps, options.warmup_steps
-            )
+            group["lr"] = self.schedule.learning_rate(number, self.state.seconds)
         with precision(self.device, mixed=options.mixed_precision):
             logits = self.network(channels_last(image, self.device))
         loss = self.loss(logits.float(), label.to(self.device))
@@ -241,13 +228,13 @@ class _Run:
         if self.average is not None:
             # A young average follows faster, or it would remember the initialisation for long.
             decay = min(options.ema_decay, (1 + number) / (10 + number))
-            _follow(self.average, self.network, decay)
+            follow(self.average, self.network, decay)
         return value
 
     def _validate(self) -> dict[str, float]:
         """Validation Dice of the weights that will be kept; keeps them if they are the best."""
         kept = self.average or self.network.state_dict()
-        trained = _copy(self.network)
+        trained = copy_of(self.network)
         self.network.load_state_dict(kept)
         scores = validate(self.network, self.validation, self.recipe, device=self.device)
         metrics = {
@@ -281,26 +268,6 @@ class _Run:
         return text
 
 
-def _schedule(step: int, total: int, warmup: int) -> float:
-    """Cosine annealing for each batch from 1 to 0 (SGDR without restarts), after a linear rise."""
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
-
-
-def _copy(network: nn.Module) -> dict[str, torch.Tensor]:
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}
-
-
-@torch.no_grad()
-def _follow(average: dict[str, torch.Tensor], network: nn.Module, decay: float) -> None:
-    for name, value in network.state_dict().items():
-        if value.is_floating_point():
-            average[name].lerp_(value, 1 - decay)
-        else:
-            average[name].copy_(value)
-
-
 def check_run(data: TrainingData, folder: Path, recipe: Recipe, *, resume: bool) -> None:
     """Make sure that this training can start, or be resumed, in `folder`.
 
@@ -322,25 +289,3 @@ def check_run(data: TrainingData, folder: Path, recipe: Recipe, *, resume: bool)
             f"The folder {folder} holds a run already: add --resume to go on with it, or give "
             "another folder."
         )
-
-
-@contextmanager
-def _stop_on_signals() -> Iterator[threading.Event]:
-    """Ctrl-C and SIGTERM set the event; a second Ctrl-C ends at once, as usual."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop  # only the main thread may listen to signals
-        return
-
-    def on_signal(number: int, frame: object) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, on_signal)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
