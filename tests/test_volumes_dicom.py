@@ -295,7 +295,7 @@ def test_missing_decoder_names_the_extra(tmp_path: Path, monkeypatch: pytest.Mon
     def fail(reader: object) -> None:
         raise RuntimeError("no decoder")
 
-    monkeypatch.setattr("ynet3d.volumes.dicom._decodable", lambda data: False)
+    monkeypatch.setattr("ynet3d.volumes.dicom.decodable", lambda data: False)
     monkeypatch.setattr(sitk.ImageFileReader, "Execute", fail)
     with pytest.raises(MissingExtraError, match=r"JPEG 2000.*pip install 'ynet3d\[dicom-codecs\]'"):
         read_volume(tmp_path)
@@ -303,7 +303,7 @@ def test_missing_decoder_names_the_extra(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_simpleitk_decodes_as_pydicom_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_ct_series(tmp_path, LARGER, AFFINE, transfer_syntax=uids.JPEG2000Lossless)
-    monkeypatch.setattr("ynet3d.volumes.dicom._decodable", lambda data: False)
+    monkeypatch.setattr("ynet3d.volumes.dicom.decodable", lambda data: False)
     assert np.array_equal(read_volume(tmp_path).array, LARGER)
 
 

@@ -36,8 +36,8 @@ class LabelFile:
     path: Path
 
     def read(self, image: Volume) -> Volume:
-        """The label map as the file has it; `image` is not used."""
-        return read_label(self.path)
+        """The label map as the file has it; `image` only gives a DICOM SEG its grid."""
+        return read_label(self.path, like=image)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from ynet3d.evaluation.cases import CaseEvaluation, LiverConvention, class_order
 from ynet3d.evaluation.pairing import match_pairs
 from ynet3d.evaluation.summary import Evaluation, summarise
 from ynet3d.progress import Progress
-from ynet3d.volumes import read_label
+from ynet3d.volumes import read_label_pair
 
 
 def evaluate(
@@ -36,6 +36,6 @@ def evaluate(
     pairs = match_pairs(predictions, references)
     cases: list[CaseEvaluation] = []
     for pair in progress.track(pairs, "evaluating", total=len(pairs)):
-        prediction, reference = read_label(pair.prediction), read_label(pair.reference)
+        prediction, reference = read_label_pair(pair.prediction, pair.reference)
         cases.append(evaluate_pair(prediction, reference, pair.name))
     return summarise(cases, liver_convention=liver_convention)

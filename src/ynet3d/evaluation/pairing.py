@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ynet3d.errors import InputError
-from ynet3d.volumes import find_volumes, strip_suffix
+from ynet3d.volumes import find_labels, strip_suffix
 from ynet3d.volumes.formats import natural_key
 
 #: `ynet3d predict` writes this name into a folder per input.
@@ -66,14 +66,14 @@ def _label_files(path: Path) -> list[Path]:
         return [path]
     if not path.exists():
         raise InputError(f"{path} does not exist: give a label map, or a folder of label maps.")
-    inside = find_volumes(path)
+    inside = find_labels(path)
     if any(_is_lits(file, "segmentation") for file in inside):
         inside = [file for file in inside if not _is_lits(file, "volume")]
     nested = [
         file
         for folder in path.iterdir()
         if folder.is_dir() and not folder.name.startswith(".")
-        for file in find_volumes(folder)
+        for file in find_labels(folder)
         if strip_suffix(file) == _IN_FOLDER_PER_CASE
     ]
     files = sorted(inside + nested, key=lambda file: natural_key(_case_name(file)))

@@ -5,7 +5,14 @@ from ynet3d.volumes.dicom_headers import holds_dicom
 from ynet3d.volumes.dicom_series import SeriesSummary
 from ynet3d.volumes.formats import find_volumes, is_label_name, is_volume_path, strip_suffix
 from ynet3d.volumes.orientation import CANONICAL, Reorientation, turned_like
-from ynet3d.volumes.reading import list_series, read_label, read_volume
+from ynet3d.volumes.placing import on_common_grid, placed_on
+from ynet3d.volumes.reading import (
+    find_labels,
+    list_series,
+    read_label,
+    read_label_pair,
+    read_volume,
+)
 from ynet3d.volumes.volume import Volume
 from ynet3d.volumes.writing import write_label, write_volume
 
@@ -17,12 +24,16 @@ __all__ = [
     "Volume",
     "check_ct",
     "ct_problems",
+    "find_labels",
     "find_volumes",
     "holds_dicom",
     "is_label_name",
     "is_volume_path",
     "list_series",
+    "on_common_grid",
+    "placed_on",
     "read_label",
+    "read_label_pair",
     "read_volume",
     "strip_suffix",
     "turned_like",

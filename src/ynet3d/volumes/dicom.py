@@ -66,6 +66,11 @@ def refuse_single_file(path: Path) -> InputError:
             f"{path} is an enhanced (multi-frame) DICOM file, which is not supported: save it as a "
             "classic series (one file per slice) or as NIfTI."
         )
+    if header is not None and header.modality == "SEG":
+        return InputError(
+            f"{path} is a DICOM SEG, a mask, where a scan is expected: give the folder that holds "
+            "all slices of the scan."
+        )
     what = "no image" if header is None else f"one {header.role}"
     return InputError(
         f"{path} is a single DICOM file ({what}): give the folder that holds all slices of the "
@@ -100,7 +105,7 @@ def _read_hu(header: SliceHeader) -> npt.NDArray[Any]:
             data.file_meta.TransferSyntaxUID = _plain_syntax(data)
         slope = float(data.get("RescaleSlope", 1.0) or 1.0)
         intercept = float(data.get("RescaleIntercept", 0.0) or 0.0)
-        if not _decodable(data):
+        if not decodable(data):
             return _read_with_itk(header, data.file_meta.TransferSyntaxUID)
         pixels = np.asarray(data.pixel_array)
         if pixels.shape != (header.rows, header.columns):
@@ -128,7 +133,7 @@ def _plain_syntax(data: Any) -> Any:
     return uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
 
 
-def _decodable(data: Any) -> bool:
+def decodable(data: Any) -> bool:
     """Whether pydicom has what it needs for this file's compression."""
     from pydicom.pixels import get_decoder
 

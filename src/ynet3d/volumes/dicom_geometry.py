@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ynet3d.errors import InputError
-from ynet3d.volumes.dicom_headers import SliceHeader
-from ynet3d.volumes.dicom_series import slice_normal
+from ynet3d.volumes.dicom_plane import Plane
 from ynet3d.volumes.itk import LPS_TO_RAS
 
 #: Two slices this near along the normal are at the same place.
@@ -28,15 +28,23 @@ COSINE_TOLERANCE = 1e-3
 _GAP_FACTOR = 1.5
 #: More irregular steps than this share are not gaps, but a series of mixed spacing.
 _MOST_GAPS = 0.1
+#: Planes of a stack with gaps may lie this share of a step from their places.
+_PLACE_TOLERANCE_STEPS = 0.2
+_ONE_SERIES = "name one series with --series UID, or take the odd files out"
+
+AnyPlane = TypeVar("AnyPlane", bound=Plane)
 
 
-def check_same_plane(slices: Sequence[SliceHeader], name: str) -> None:
+def check_same_plane(slices: Sequence[Plane], name: str, *, advice: str = _ONE_SERIES) -> None:
     """All slices of a series have one size, one pixel spacing and one orientation.
+
+    Args:
+        advice: how to fix it, for the message.
 
     Raises:
         InputError: they differ.
     """
-    advice = "this is not one scan; name one series with --series UID, or take the odd files out"
+    advice = f"this is not one scan; {advice}"
     sizes = Counter(f"{header.columns} x {header.rows} pixels" for header in slices)
     if len(sizes) > 1:
         raise InputError(f"{name} mixes image sizes ({_counted(sizes.items())}): {advice}.")
@@ -65,14 +73,14 @@ def check_same_plane(slices: Sequence[SliceHeader], name: str) -> None:
         )
 
 
-def sort_slices(slices: Sequence[SliceHeader]) -> list[list[SliceHeader]]:
+def sort_slices(slices: Sequence[AnyPlane]) -> list[list[AnyPlane]]:
     """Slices along their normal; those at one place share an entry."""
-    normal = slice_normal(slices[0])
+    normal = slices[0].normal
 
-    def place(header: SliceHeader) -> float:
+    def place(header: AnyPlane) -> float:
         return float(np.dot(header.position, normal))
 
-    places: list[list[SliceHeader]] = []
+    places: list[list[AnyPlane]] = []
     for header in sorted(slices, key=place):
         if places and abs(place(header) - place(places[-1][0])) <= SAME_POSITION_MM:
             places[-1].append(header)
@@ -81,7 +89,7 @@ def sort_slices(slices: Sequence[SliceHeader]) -> list[list[SliceHeader]]:
     return places
 
 
-def grid_affine(slices: Sequence[SliceHeader], name: str) -> npt.NDArray[np.float64]:
+def grid_affine(slices: Sequence[Plane], name: str) -> npt.NDArray[np.float64]:
     """Affine (RAS mm) of sorted slices, one per position.
 
     The third column is the step from slice to slice as the positions have it. With a tilted gantry
@@ -96,7 +104,7 @@ def grid_affine(slices: Sequence[SliceHeader], name: str) -> npt.NDArray[np.floa
         raise InputError(
             f"{name} is a single slice: give the folder with all slices of the 3D scan."
         )
-    normal = slice_normal(slices[0])
+    normal = slices[0].normal
     positions = np.array([header.position for header in slices])
     along = positions @ normal
     _check_steps(along, name)
@@ -110,12 +118,58 @@ def grid_affine(slices: Sequence[SliceHeader], name: str) -> npt.NDArray[np.floa
             f"{away[worst]:.2f} mm from its place (at most {PLACE_TOLERANCE_MM} mm is accepted): "
             "resample it, or export it again."
         )
+    return _affine(slices[0], step)
+
+
+def gappy_grid(
+    slices: Sequence[Plane], name: str, *, steps_mm: Sequence[float]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Affine (RAS mm) of sorted planes, one per position, of which some may be absent.
+
+    Args:
+        steps_mm: distances between neighbouring planes to try first; then those that the positions
+            suggest, which is the mean distance if none is absent, else the smallest.
+
+    Returns:
+        The affine, and the index k of each plane.
+
+    Raises:
+        InputError: the planes fit no even spacing, or there is only one and no step is given.
+    """
+    positions = np.array([plane.position for plane in slices])
+    normal = slices[0].normal
+    along = (positions - positions[0]) @ normal
+    if len(slices) == 1:
+        if not steps_mm:
+            raise InputError(
+                f"{name} has one plane only and does not say how far apart planes are: give the "
+                "mask with its spacing between slices."
+            )
+        return _affine(slices[0], normal * steps_mm[0]), np.zeros(1, dtype=np.int64)
+    for step_mm in (*steps_mm, along[-1] / (len(slices) - 1), np.diff(along).min()):
+        index = np.rint(along / step_mm).astype(np.int64)
+        if np.diff(index).min() < 1:
+            continue
+        step = (positions[-1] - positions[0]) / index[-1]
+        away = np.linalg.norm(positions - positions[0] - index[:, None] * step, axis=1)
+        tolerance = min(PLACE_TOLERANCE_MM, _PLACE_TOLERANCE_STEPS * float(np.linalg.norm(step)))
+        if away.max() <= tolerance:
+            return _affine(slices[0], step), index
+    gaps = sorted({round(float(gap), 2) for gap in np.diff(along)})
+    raise InputError(
+        f"{name} has planes in uneven steps (of {', '.join(f'{gap:g}' for gap in gaps[:4])}"
+        f"{', ...' if len(gaps) > 4 else ''} mm): planes at multiples of one spacing were "
+        "expected; export the mask on an evenly spaced scan."
+    )
+
+
+def _affine(first: Plane, step: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """RAS affine of planes like `first`, each a `step` (LPS mm) from the one before."""
     lps = np.eye(4)
-    first = slices[0]
     lps[:3, 0] = np.array(first.orientation[:3]) * first.pixel_spacing[1]
     lps[:3, 1] = np.array(first.orientation[3:]) * first.pixel_spacing[0]
     lps[:3, 2] = step
-    lps[:3, 3] = positions[0]
+    lps[:3, 3] = first.position
     return LPS_TO_RAS @ lps
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ynet3d.errors import InputError
+from ynet3d.volumes.dicom_plane import Plane
 from ynet3d.volumes.formats import is_dicom_head, is_volume_path, natural_key, read_head
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
@@ -39,15 +40,12 @@ _TAGS = [
 ]
 
 
-@dataclass(frozen=True)
-class SliceHeader:
+@dataclass(frozen=True, kw_only=True)
+class SliceHeader(Plane):
     """What one DICOM image says about itself, without anything about the patient.
 
     Attributes:
         role: `CT_SLICE`, or in words why this image is no part of a CT scan.
-        position: centre of the first pixel, LPS mm.
-        orientation: direction cosines along a row (first three) and along a column, LPS.
-        pixel_spacing: mm between rows, mm between columns (DICOM's order).
     """
 
     path: Path
@@ -60,11 +58,6 @@ class SliceHeader:
     series_number: str
     description: str
     original: bool
-    rows: int
-    columns: int
-    position: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    orientation: tuple[float, float, float, float, float, float] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
-    pixel_spacing: tuple[float, float] = (0.0, 0.0)
 
 
 def holds_dicom(folder: Path) -> bool:
@@ -125,9 +118,9 @@ def _slice_header(data: Any, path: Path) -> SliceHeader | None:
     rows, columns = data.get("Rows"), data.get("Columns")
     if not rows or not columns:
         return None  # a report, a DICOMDIR, a radiotherapy structure set
-    position = _numbers(data, "ImagePositionPatient", 3)
-    orientation = _numbers(data, "ImageOrientationPatient", 6)
-    spacing = _numbers(data, "PixelSpacing", 2)
+    position = read_numbers(data, "ImagePositionPatient", 3)
+    orientation = read_numbers(data, "ImageOrientationPatient", 6)
+    spacing = read_numbers(data, "PixelSpacing", 2)
     image_type = [str(part).upper() for part in _listed(data.get("ImageType"))]
     sop_class = str(data.get("SOPClassUID") or "")
     modality = str(data.get("Modality") or "").upper()
@@ -170,7 +163,7 @@ def _listed(value: Any) -> list[Any]:
     return [value] if isinstance(value, str) else list(value)
 
 
-def _numbers(data: Any, name: str, count: int) -> Any:
+def read_numbers(data: Any, name: str, count: int) -> Any:
     """A tuple of `count` finite numbers, or None where the element is absent or something else."""
     values = tuple(float(value) for value in _listed(data.get(name)) if value is not None)
     return values if len(values) == count and np.isfinite(values).all() else None

@@ -89,12 +89,6 @@ def _key(header: SliceHeader) -> tuple[object, ...]:
     )
 
 
-def slice_normal(header: SliceHeader) -> np.ndarray:
-    """Unit vector across the slice, LPS."""
-    normal = np.cross(header.orientation[:3], header.orientation[3:])
-    return np.asarray(normal / max(float(np.linalg.norm(normal)), 1e-12))
-
-
 def summarise(group: Sequence[SliceHeader]) -> SeriesSummary:
     """What a list of series shows of one."""
     first = group[0]
@@ -107,7 +101,7 @@ def summarise(group: Sequence[SliceHeader]) -> SeriesSummary:
         images=len(group),
         rows=first.rows,
         columns=first.columns,
-        axial=bool(abs(slice_normal(first)[2]) > _AXIAL_COSINE),
+        axial=bool(abs(first.normal[2]) > _AXIAL_COSINE),
         original=all(header.original for header in group),
     )
 

@@ -10,15 +10,18 @@ from pathlib import Path
 
 from ynet3d.errors import InputError, YnetError
 from ynet3d.volumes.dicom import read_dicom, refuse_single_file
+from ynet3d.volumes.dicom_seg import SEG_FORMAT, find_seg, read_seg
 from ynet3d.volumes.dicom_series import SeriesSummary
 from ynet3d.volumes.dicom_series import list_series as list_series_in_folder
 from ynet3d.volumes.formats import (
     DICOM_SUFFIXES,
     EXPECTED,
+    FILE_SUFFIXES,
     ITK_SUFFIXES,
     NIFTI_SUFFIXES,
     ZIP_SUFFIX,
     describe_content,
+    find_volumes,
     is_dicom_head,
     is_nifti_head,
     is_volume_path,
@@ -28,6 +31,7 @@ from ynet3d.volumes.formats import (
 )
 from ynet3d.volumes.itk import read_itk
 from ynet3d.volumes.nifti import read_nifti
+from ynet3d.volumes.placing import on_common_grid
 from ynet3d.volumes.volume import Volume
 from ynet3d.volumes.zips import unpacked
 
@@ -45,18 +49,56 @@ def read_volume(path: str | Path, *, series: str | None = None) -> Volume:
     Raises:
         InputError: there is no such path, or it does not hold one 3D volume.
     """
-    return _read(_existing(path), series=series, label=False)
+    return _read(_existing(path), series=series)
 
 
-def read_label(path: str | Path) -> Volume:
-    """Read a label map, of the same kinds as `read_volume`, as uint8.
+def read_label(path: str | Path, *, like: Volume | None = None) -> Volume:
+    """Read a label map, of the same kinds as `read_volume` or a DICOM SEG, as uint8.
 
-    What the values mean is not checked here.
+    What the values mean is not checked here; the segments of a SEG become 0, 1 and 2.
+
+    Args:
+        path: a file, a folder (of DICOM slices, or with one DICOM SEG), or a zip of one of these.
+        like: a volume on the grid that the labels belong to. A SEG leaves out empty planes, and is
+            put onto that grid; other kinds have a whole grid of their own and keep it.
 
     Raises:
-        InputError: it cannot be read, or a value is not a whole number from 0 to 255.
+        InputError: it cannot be read, or a value is not a whole number from 0 to 255; for a SEG
+            also unclear segments, and planes that are not those of `like`.
     """
-    return _read(_existing(path), series=None, label=True)
+    return _read(_existing(path), label=True, like=like)
+
+
+def read_label_pair(one: str | Path, other: str | Path) -> tuple[Volume, Volume]:
+    """Read two label maps to compare: a DICOM SEG is put onto the grid of the other.
+
+    Two SEGs get the smallest grid that spans both. Other grids are left as they are, and may
+    differ.
+
+    Raises:
+        InputError: as from `read_label`.
+    """
+    if _is_seg(_existing(one)) and not _is_seg(_existing(other)):
+        second = read_label(other)
+        return read_label(one, like=second), second
+    first = read_label(one)
+    if first.metadata.get("format") == SEG_FORMAT:
+        return on_common_grid(first, read_label(other))
+    return first, read_label(other, like=first)
+
+
+def find_labels(folder: str | Path) -> list[Path]:
+    """Files lying directly in `folder` that can be label maps: volumes and DICOM SEG files.
+
+    Raises:
+        InputError: `folder` does not exist or is not a folder.
+    """
+    masks = [
+        path
+        for path in Path(folder).glob("[!.]*")
+        if volume_suffix(path) in DICOM_SUFFIXES and path.is_file() and find_seg(path)
+    ]
+    return sorted(find_volumes(folder) + masks, key=lambda path: natural_key(path.name))
 
 
 def list_series(path: str | Path) -> list[SeriesSummary]:
@@ -79,9 +121,16 @@ def _existing(path: str | Path) -> Path:
     return path
 
 
-def _read(path: Path, *, series: str | None, label: bool) -> Volume:
+def _is_seg(path: Path) -> bool:
+    is_other = path.is_file() and volume_suffix(path) in (*FILE_SUFFIXES, ZIP_SUFFIX)
+    return not is_other and find_seg(path) is not None
+
+
+def _read(
+    path: Path, *, series: str | None = None, label: bool = False, like: Volume | None = None
+) -> Volume:
     if path.is_dir():
-        return _read_folder(path, series=series, label=label)
+        return _read_folder(path, series=series, label=label, like=like)
     suffix = volume_suffix(path)
     if suffix in NIFTI_SUFFIXES:
         return read_nifti(path, label=label)
@@ -91,8 +140,10 @@ def _read(path: Path, *, series: str | None, label: bool) -> Volume:
     if suffix == ZIP_SUFFIX:
         if not head.startswith(b"PK"):
             raise InputError(f"{path} is {describe_content(head)}, not a zip: give {EXPECTED}.")
-        return _read_zip(path, series=series, label=label)
+        return _read_zip(path, series=series, label=label, like=like)
     if is_dicom_head(head) or suffix in DICOM_SUFFIXES:
+        if label and find_seg(path):
+            return read_seg(path, like=like)
         raise refuse_single_file(path)
     if is_nifti_head(head):
         return read_nifti(path, label=label)
@@ -102,7 +153,7 @@ def _read(path: Path, *, series: str | None, label: bool) -> Volume:
     )
 
 
-def _read_folder(path: Path, *, series: str | None, label: bool) -> Volume:
+def _read_folder(path: Path, *, series: str | None, label: bool, like: Volume | None) -> Volume:
     files = _files(path)
     if not files:
         raise InputError(f"{path} is an empty folder: give {EXPECTED}.")
@@ -114,16 +165,20 @@ def _read_folder(path: Path, *, series: str | None, label: bool) -> Volume:
             f"{path} holds {len(volumes)} volume file{'s' if len(volumes) > 1 else ''} ({names}"
             f"{more}) and no DICOM: give one file, not its folder."
         )
+    seg = find_seg(path) if label else None
+    if seg is not None:
+        return read_seg(seg, like=like)
     return read_dicom(path, series=series, label=label)
 
 
-def _read_zip(path: Path, *, series: str | None, label: bool) -> Volume:
+def _read_zip(path: Path, *, series: str | None, label: bool, like: Volume | None) -> Volume:
     with _unpacked_as(path) as folder:
         files = _files(folder)
         volumes = [file for file in files if is_volume_path(file)]
         # .nhdr and .mhd come with a data file beside them.
         single = len(volumes) == 1 and len(files) <= 2
-        volume = _read(volumes[0] if single else folder, series=series, label=label)
+        inside = volumes[0] if single else folder
+        volume = _read(inside, series=series, label=label, like=like)
         return replace(volume, source=str(path))
 
 

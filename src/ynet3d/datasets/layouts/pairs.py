@@ -10,8 +10,8 @@ from ynet3d.datasets.case import Case, LabelFile
 from ynet3d.datasets.layouts.found import Found
 from ynet3d.errors import InputError
 from ynet3d.volumes import is_volume_path, strip_suffix
+from ynet3d.volumes.formats import DICOM_SUFFIXES, natural_key
 from ynet3d.volumes.formats import LABEL_NAME as _LABEL
-from ynet3d.volumes.formats import natural_key
 
 _FOLDERS = (("images", "labels"), ("imagesTr", "labelsTr"))
 #: nnU-Net numbers the channels of an image.
@@ -31,7 +31,7 @@ def read_pairs(folders: Sequence[Path]) -> Found:
 
     In two folders, a label has the name of its image, with or without a suffix such as _label or
     _seg (and the image may end in nnU-Net's _0000); in one folder, the label has the suffix. An
-    image may be a folder of DICOM slices.
+    image may be a folder of DICOM slices, and a label a DICOM SEG.
 
     Raises:
         InputError: the folders of pairs are not there, or two files have one name.
@@ -48,6 +48,7 @@ def read_pairs(folders: Sequence[Path]) -> Found:
             if _LABEL.fullmatch(stem) and path.is_file()
         }
         images = {stem: path for stem, path in entries.items() if stem not in labels}
+    images = {stem: path for stem, path in images.items() if not _is_dicom_file(path)}
     by_case = {_case_of_label(stem, images): path for stem, path in labels.items()}
     if len(by_case) < len(labels):
         raise InputError(
@@ -72,7 +73,7 @@ def _two_folders(root: Path) -> tuple[Path, Path] | None:
 
 
 def _entries(folder: Path) -> dict[str, Path]:
-    """Volumes and folders (DICOM) directly in `folder`, by name without suffix."""
+    """Volumes, DICOM files and folders of such directly in `folder`, by name without suffix."""
     found: dict[str, Path] = {}
     for stem, path in _volumes(folder):
         other = found.setdefault(stem, path)
@@ -86,9 +87,14 @@ def _entries(folder: Path) -> dict[str, Path]:
 
 def _volumes(folder: Path) -> Iterator[tuple[str, Path]]:
     for path in sorted(folder.iterdir()):
-        is_volume = path.is_dir() or is_volume_path(path) or path.suffix.lower() == ".zip"
-        if is_volume and not path.name.startswith("."):
+        is_file = is_volume_path(path) or path.suffix.lower() == ".zip" or _is_dicom_file(path)
+        if (path.is_dir() or is_file) and not path.name.startswith("."):
             yield (path.name if path.is_dir() else strip_suffix(path)), path
+
+
+def _is_dicom_file(path: Path) -> bool:
+    """Whether it can be a SEG; as an image, one DICOM file is only a slice."""
+    return path.is_file() and path.suffix.lower() in DICOM_SUFFIXES
 
 
 def _case_of_image(stem: str) -> str:
