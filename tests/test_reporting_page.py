@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from html_pages import read_page
 from PIL import Image
 
 from ynet3d.labels import RESEARCH_USE, Label
@@ -22,39 +22,8 @@ from ynet3d.reporting import (
     write_page,
 )
 from ynet3d.reporting.curves import best_epoch
-from ynet3d.reporting.page import duration
 from ynet3d.reporting.style import fit_scale_bar, millilitres
-
-VOID = {"meta", "img", "br", "link", "input", "hr"}
-
-
-class Reader(HTMLParser):
-    """Collects tags, and fails on tags that are closed in another order than opened."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def read(path: Path) -> Reader:
-    reader = Reader()
-    reader.feed(path.read_text(encoding="utf-8"))
-    assert not reader.open
-    return reader
-
+from ynet3d.reporting.templating import duration
 
 FULL = Page(
     title="Demo <1>",
@@ -76,7 +45,7 @@ FULL = Page(
 
 def test_page_holds_everything(tmp_path: Path) -> None:
     write_page(tmp_path / "index.html", FULL)
-    page = read(tmp_path / "index.html")
+    page = read_page(tmp_path / "index.html")
     for words in (
         *(
             "Demo <1>",
@@ -107,7 +76,7 @@ def test_page_needs_no_network(tmp_path: Path) -> None:
 
 def test_unused_parts_are_left_out(tmp_path: Path) -> None:
     write_page(tmp_path / "index.html", Page("Title", "Lead"))
-    page = read(tmp_path / "index.html")
+    page = read_page(tmp_path / "index.html")
     assert not [tag for tag, _ in page.tags if tag in ("table", "h2", "figure", "dl")]
     assert "None" not in page.text
 

@@ -2,20 +2,27 @@
 
 from ynet3d.reporting.curves import save_curves
 from ynet3d.reporting.overlay import save_overlay
-from ynet3d.reporting.page import Case, CaseRow, Headline, Page, Picture, Table, write_page
+from ynet3d.reporting.page import Case, CaseRow, Page, write_page
+from ynet3d.reporting.parts import Cell, Column, Headline, Picture, Table
+from ynet3d.reporting.section_page import Section, SectionPage, write_section_page
 from ynet3d.reporting.statistics import statistics
 from ynet3d.reporting.surface import save_surface
 
 __all__ = [
     "Case",
     "CaseRow",
+    "Cell",
+    "Column",
     "Headline",
     "Page",
     "Picture",
+    "Section",
+    "SectionPage",
     "Table",
     "save_curves",
     "save_overlay",
     "save_surface",
     "statistics",
     "write_page",
+    "write_section_page",
 ]

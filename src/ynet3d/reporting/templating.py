@@ -1,0 +1,85 @@
+"""Filling the HTML templates: one place for escaping, and for how values read."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from markupsafe import Markup, escape
+
+from ynet3d.labels import COLOURS, RESEARCH_USE, Label
+from ynet3d.reporting import style
+from ynet3d.reporting.table_layout import lay_out
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def render(template: str, **content: Any) -> str:
+    """The HTML of a file in `templates/`; all text is escaped."""
+    return _environment().get_template(template).render(**content)
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("ynet3d.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        dice=_dice,
+        volume=_volume,
+        duration=duration,
+        href=_href,
+        setting=_setting,
+        prose=_prose,
+        lay_out=lay_out,
+    )
+    environment.globals.update(
+        notice=RESEARCH_USE, liver=COLOURS[Label.LIVER], tumour=COLOURS[Label.TUMOUR]
+    )
+    return environment
+
+
+def duration(seconds: float) -> str:
+    """A duration for people: "8.4 s", "7 min 05 s", "1 h 24 min"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def _dice(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _volume(value: float | None) -> str:
+    return "–" if value is None else style.millilitres(value).removesuffix(" mL")
+
+
+def _href(path: str) -> str:
+    """A relative path as a link; names may hold spaces, "#" or "?"."""
+    return quote(path.replace("\\", "/"))
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_setting(item) for item in value)
+    return "–" if value is None else str(value)
+
+
+def _prose(text: str) -> Markup:
+    """Escaped text, in which what stands between backticks is code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
