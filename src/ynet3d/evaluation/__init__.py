@@ -1,4 +1,4 @@
-"""Metrics of label maps against references, per case and over many, as tables and files."""
+"""Metrics of label maps against references, over many cases and between models, and files."""
 
 from ynet3d.components import label_components
 from ynet3d.evaluation.cases import (
@@ -8,6 +8,8 @@ from ynet3d.evaluation.cases import (
     LiverConvention,
     evaluate_pair,
 )
+from ynet3d.evaluation.comparison import Comparison, compare
+from ynet3d.evaluation.comparison_output import comparison_table, write_comparison
 from ynet3d.evaluation.counting import Confusion, confusion
 from ynet3d.evaluation.folders import evaluate
 from ynet3d.evaluation.metrics import EMPTY_CLASS_RULE, METRICS, ClassMetrics
@@ -23,11 +25,14 @@ __all__ = [
     "CaseEvaluation",
     "ClassEvaluation",
     "ClassMetrics",
+    "Comparison",
     "Confusion",
     "Evaluation",
     "LiverConvention",
     "MetricSummary",
     "Pair",
+    "compare",
+    "comparison_table",
     "confusion",
     "evaluate",
     "evaluate_pair",
@@ -37,5 +42,6 @@ __all__ = [
     "match_pairs",
     "save_dice_plot",
     "summarise",
+    "write_comparison",
     "write_evaluation",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from ynet3d.labels import COLOURS, Label
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = {
+CLASS_COLOURS = {
     "liver": COLOURS[Label.LIVER],
     "liver_label1": COLOURS[Label.LIVER],
     "tumour": COLOURS[Label.TUMOUR],
@@ -53,9 +54,9 @@ def _draw_class(axes: Axes, evaluation: Evaluation, class_name: str) -> None:
         for case in evaluation.cases
     )
     values = [dice for dice, _, _ in results]
-    bottom = _axis_bottom(values[0])
-    offsets = _side_by_side(values, height=_DOT_HEIGHT * (1 - bottom))
-    colour = _COLOURS[class_name]
+    bottom = axis_bottom(values[0])
+    offsets = side_by_side(values, height=_DOT_HEIGHT * (1 - bottom))
+    colour = CLASS_COLOURS[class_name]
     for (dice, _, in_reference), offset in zip(results, offsets, strict=True):
         axes.plot(
             offset,
@@ -111,7 +112,7 @@ def _name_worst(
     for (dice, name, _), offset in zip(named, offsets, strict=False):
         above = max(dice, above + height)
         axes.annotate(
-            name if len(name) <= _NAME_LENGTH else f"…{name[1 - _NAME_LENGTH :]}",
+            shortened(name, _NAME_LENGTH),
             (offset, dice),
             xytext=(right, above),
             fontsize=7.5,
@@ -129,7 +130,12 @@ def _name_worst(
         )
 
 
-def _axis_bottom(lowest: float) -> float:
+def shortened(name: str, length: int) -> str:
+    """The end of a long name, where names of one data set differ."""
+    return name if len(name) <= length else f"…{name[1 - length :]}"
+
+
+def axis_bottom(lowest: float) -> float:
     """Zero, unless all cases are good: then just below the lowest."""
     if lowest < 0.5:
         return 0.0
@@ -137,16 +143,24 @@ def _axis_bottom(lowest: float) -> float:
     return min(0.98, step * math.floor(lowest / step - 0.2))
 
 
-def _side_by_side(values: list[float], *, height: float) -> list[float]:
-    """Horizontal places in -0.9..0.9 for sorted values, so that near ones do not overlap."""
+def side_by_side(
+    values: Sequence[float], *, height: float, step: float = 0.09, width: float = 1.8
+) -> list[float]:
+    """Places across for sorted values, so that dots nearer than `height` do not overlap.
+
+    Args:
+        values: sorted.
+        height: of a dot, in units of the values.
+        step: from dot to dot across; less where `width` would not hold them all.
+        width: across which the places lie, centred on 0.
+    """
     rows: list[list[int]] = []
     for index, value in enumerate(values):
         if rows and value - values[rows[-1][0]] < height:
             rows[-1].append(index)
         else:
             rows.append([index])
-    widest = max(len(row) for row in rows)
-    step = min(0.09, 1.8 / widest)
+    step = min(step, width / max(len(row) for row in rows))
     places = [0.0] * len(values)
     for row in rows:
         for position, index in enumerate(row):

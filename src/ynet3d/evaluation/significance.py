@@ -185,7 +185,7 @@ def friedman(values: npt.ArrayLike) -> Friedman | None:
     Raises:
         ValueError: a value is not finite.
     """
-    table = np.round(np.asarray(values, dtype=np.float64), _DIGITS)
+    table = np.asarray(values, dtype=np.float64).round(_DIGITS)
     if not np.isfinite(table).all():
         raise ValueError("values must be finite")
     n, models = table.shape
@@ -200,7 +200,7 @@ def friedman(values: npt.ArrayLike) -> Friedman | None:
 
 
 def _checked(differences: npt.ArrayLike) -> Floats:
-    values: Floats = np.round(np.asarray(differences, dtype=np.float64), _DIGITS)
+    values = np.asarray(differences, dtype=np.float64).round(_DIGITS)
     if values.ndim != 1 or not len(values):
         raise ValueError(f"differences must be a list of at least one, not of shape {values.shape}")
     if not np.isfinite(values).all():
