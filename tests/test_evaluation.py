@@ -55,12 +55,38 @@ def liver(*, tumour: tuple[slice, slice, slice] | None = None, shift: int = 0) -
     return np.roll(labels, shift, axis=0)
 
 
+def metrics(
+    sensitivity: float | None,
+    specificity: float | None,
+    precision: float | None,
+    dice: float,
+    jaccard: float,
+    voe: float,
+    rvd: float | None,
+    each_distance: float | None,
+    nsd: float,
+) -> ClassMetrics:
+    overlap = (sensitivity, specificity, precision, dice, jaccard, voe, rvd)
+    return ClassMetrics(*overlap, *[each_distance] * 4, nsd)
+
+
 def test_box_shifted_by_two_voxels_has_the_counts_of_geometry() -> None:
     result = evaluate_pair(volume(liver(shift=2)), volume(liver()), "box").classes["liver"]
     assert result.counts == Confusion(tp=640, fp=160, fn=160, tn=2880 - 960)
-    assert result.metrics == ClassMetrics(
-        sensitivity=0.8, specificity=1920 / 2080, precision=0.8, dice=0.8
-    )
+    expected = {
+        "sensitivity": 0.8,
+        "specificity": 1920 / 2080,
+        "precision": 0.8,
+        "dice": 0.8,
+        "jaccard": 640 / 960,
+        "voe": 320 / 960,
+        "rvd": 0,
+    }
+    for name, value in expected.items():
+        assert result.value(name) == pytest.approx(value), name
+    assert result.metrics.msd_mm == pytest.approx(2 * 0.7)  # every end face is 1.4 mm away
+    assert 0 < result.metrics.assd_mm < result.metrics.rmsd_mm < result.metrics.hd95_mm + 1e-9
+    assert result.metrics.nsd_2mm == 1
     assert result.reference_ml == pytest.approx(800 * 0.7 * 0.8 * 2.5 / 1000)
     assert result.prediction_ml == result.reference_ml
 
@@ -85,33 +111,34 @@ def test_the_two_livers_differ_by_the_tumour() -> None:
     case = evaluate_pair(volume(liver()), volume(liver(tumour=tumour)), "missed tumour")
     assert case.classes["liver"].metrics.dice == 1
     assert case.classes["liver_label1"].metrics.dice == pytest.approx(2 * 736 / (800 + 736))
-    assert case.classes["tumour"].metrics == ClassMetrics(
-        sensitivity=0, specificity=1, precision=None, dice=0
-    )
+    assert case.classes["tumour"].metrics == metrics(0, 1, None, 0, 0, 1, -1, None, 0)
 
 
 @pytest.mark.parametrize(
     ("in_prediction", "in_reference", "expected"),
     [
-        (False, False, ClassMetrics(None, 1.0, None, 1.0)),
-        (True, False, ClassMetrics(None, (2880 - 64) / 2880, 0.0, 0.0)),
-        (False, True, ClassMetrics(0.0, 1.0, None, 0.0)),
-        (True, True, ClassMetrics(1.0, 1.0, 1.0, 1.0)),
+        # sensitivity, specificity, precision, Dice, Jaccard, VOE, RVD, each distance, NSD
+        (False, False, (None, 1, None, 1, 1, 0, None, None, 1)),
+        (True, False, (None, (2880 - 64) / 2880, 0, 0, 0, 1, None, None, 0)),
+        (False, True, (0, 1, None, 0, 0, 1, -1, None, 0)),
+        (True, True, (1, 1, 1, 1, 1, 0, 0, 0, 1)),
     ],
 )
-def test_empty_classes(in_prediction: bool, in_reference: bool, expected: ClassMetrics) -> None:
+def test_empty_classes(
+    in_prediction: bool, in_reference: bool, expected: tuple[float | None, ...]
+) -> None:
     tumour = (slice(4, 8), slice(4, 8), slice(2, 6))
     prediction = liver(tumour=tumour if in_prediction else None)
     reference = liver(tumour=tumour if in_reference else None)
     result = evaluate_pair(volume(prediction), volume(reference), "x").classes["tumour"]
-    assert result.metrics == expected
+    assert result.metrics == metrics(*expected)
     assert result.in_reference is in_reference
 
 
 def test_a_class_that_fills_the_scan_has_no_specificity() -> None:
     full = volume(np.ones(SHAPE, np.uint8))
-    metrics = evaluate_pair(full, full, "x").classes["liver"].metrics
-    assert metrics == ClassMetrics(sensitivity=1, specificity=None, precision=1, dice=1)
+    found = evaluate_pair(full, full, "x").classes["liver"].metrics
+    assert found == metrics(1, None, 1, 1, 1, 0, 0, 0, 1)
 
 
 @settings(deadline=None, max_examples=40)
@@ -132,6 +159,9 @@ def test_metrics_agree_with_brute_force(pair: tuple[np.ndarray, np.ndarray]) -> 
         assert result.metrics.specificity == (tn / (tn + fp) if tn + fp else None)
         assert result.metrics.precision == (tp / (tp + fp) if tp + fp else None)
         assert result.metrics.dice == (2 * tp / (2 * tp + fp + fn) if tp + fp + fn else 1)
+        assert result.metrics.jaccard == (tp / (tp + fp + fn) if tp + fp + fn else 1)
+        assert result.metrics.voe == 1 - result.metrics.jaccard
+        assert result.metrics.rvd == ((fp - fn) / (tp + fn) if tp + fn else None)
 
 
 @settings(deadline=None, max_examples=40)

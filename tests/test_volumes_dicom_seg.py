@@ -236,8 +236,8 @@ def test_evaluate_a_seg(both: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     for words in ((both, reference), (reference, both)):
         outcome = run(capsys, "evaluate", *words, "-o", tmp_path / "out", "-q")
         assert outcome.code == 0, outcome
-        row = next(line for line in outcome.out.splitlines() if line.startswith("tumour"))
-        assert row.split()[1:] == ["1.000"] * 4
+        row = next(line for line in outcome.out.splitlines() if line.startswith("dice"))
+        assert row.split()[1:] == ["1.000"] * 3
     (tmp_path / "p").mkdir()
     (tmp_path / "r").mkdir()
     shutil.copy(both, tmp_path / "p" / "case1.dcm")

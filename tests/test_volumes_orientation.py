@@ -67,7 +67,18 @@ def test_volume_properties() -> None:
     moved = affine.copy()
     moved[0, 3] += 0.02
     assert not volume.same_grid(Volume(hu_array(1), moved))
+    assert volume.grid_distance_mm(Volume(hu_array(1), moved)) == pytest.approx(0.02)
     with pytest.raises(ValueError, match="shape"):
         volume.with_array(np.zeros((2, 2, 2)))
     with pytest.raises(ValueError, match="3D"):
         Volume(np.zeros((2, 2)), affine)
+
+
+def test_grid_distance_is_that_of_the_worst_corner() -> None:
+    affine = np.diag([2.0, 0.5, 3.0, 1.0])
+    volume = Volume(np.zeros((11, 5, 7)), affine)
+    stretched = affine.copy()
+    stretched[0, 0], stretched[2, 2] = 2.3, 3.0 + 4 / 6
+    # Nothing apart at voxel (0, 0, 0); 10 * 0.3 = 3 mm and 6 * 4 / 6 = 4 mm at the far corner.
+    assert volume.grid_distance_mm(Volume(volume.array, stretched)) == pytest.approx(5)
+    assert volume.grid_distance_mm(Volume(volume.array[:-1], affine)) == np.inf

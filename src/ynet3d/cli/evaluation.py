@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ynet3d.cli.options import Out, Quiet
+from ynet3d.errors import InputError
 
 
 class Liver(StrEnum):
@@ -18,27 +19,71 @@ class Liver(StrEnum):
     LABEL1 = "label1"
 
 
+class Rule(StrEnum):
+    """By whose definitions the data set is scored."""
+
+    DEFAULT = "default"
+    LITS = "lits"
+
+
 def evaluate(
     predictions: Annotated[Path, typer.Argument(help="A mask, or a folder of masks.")],
     references: Annotated[
         Path, typer.Argument(help="The reference, or a folder of the same names.")
     ],
     out: Out,
+    convention: Annotated[
+        Rule, typer.Option(help="lits: also the LiTS challenge scorer's own figures.")
+    ] = Rule.DEFAULT,
     liver: Annotated[
         Liver, typer.Option(help="Liver shown first: label 1 or 2 (lits), or label 1 alone.")
     ] = Liver.LITS,
+    nsd_tolerance: Annotated[
+        list[float] | None,
+        typer.Option(metavar="MM", help="Tolerance of NSD besides 2 mm; can be repeated."),
+    ] = None,
+    prediction_labels: Annotated[
+        str | None,
+        typer.Option(metavar="OLD=NEW,...", help="Other labels in the masks, as 5=1,*=0."),
+    ] = None,
+    reference_labels: Annotated[
+        str | None,
+        typer.Option(metavar="OLD=NEW,...", help="Other labels in the references, as 3=2,4=0."),
+    ] = None,
+    resample: Annotated[
+        bool,
+        typer.Option("--resample", help="Bring masks to the reference's grid by nearest voxel."),
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Score masks against references: sensitivity, specificity, precision and Dice."""
+    """Score masks against references: overlap, surfaces, lesions and volumes."""
     from rich.console import Console
 
     from ynet3d.evaluation import evaluate as evaluate_folders
-    from ynet3d.evaluation import evaluation_table, write_evaluation
+    from ynet3d.evaluation import evaluation_table, parse_label_map, write_evaluation
     from ynet3d.progress import Progress
 
     result = evaluate_folders(
-        predictions, references, liver_convention=liver.value, progress=Progress(quiet=quiet)
+        predictions,
+        references,
+        convention=convention.value,
+        liver_convention=liver.value,
+        nsd_tolerances_mm=nsd_tolerance or (),
+        prediction_labels=parse_label_map(prediction_labels) if prediction_labels else None,
+        reference_labels=parse_label_map(reference_labels) if reference_labels else None,
+        resample=resample,
+        progress=Progress(quiet=quiet),
     )
     folder = write_evaluation(result, out)
     Console().print(evaluation_table(result))
     typer.echo(f"Written to {folder}")
+    if result.without_reference:
+        names = ", ".join(result.without_reference)
+        typer.echo(f"Left out, because no reference has their name: {names}.", err=True)
+    for failure in result.failures:
+        typer.echo(f"Error: {failure.name}: {failure.reason}", err=True)
+    if result.failures:
+        typer.echo(
+            f"{len(result.cases)} of {result.number_of_references} cases were scored.", err=True
+        )
+        raise typer.Exit(InputError.exit_code)

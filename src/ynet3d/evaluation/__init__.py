@@ -1,6 +1,8 @@
 """Metrics of label maps against references, over many cases and between models, and files."""
 
 from ynet3d.components import label_components
+from ynet3d.evaluation.agreement import VolumeAgreement, volume_agreement
+from ynet3d.evaluation.bootstrap import Bootstrap
 from ynet3d.evaluation.cases import (
     CLASSES,
     CaseEvaluation,
@@ -10,38 +12,55 @@ from ynet3d.evaluation.cases import (
 )
 from ynet3d.evaluation.comparison import Comparison, compare
 from ynet3d.evaluation.comparison_output import comparison_table, write_comparison
+from ynet3d.evaluation.conventions import CONVENTIONS, EMPTY_CLASS_RULE, Convention
 from ynet3d.evaluation.counting import Confusion, confusion
+from ynet3d.evaluation.failures import Failure
 from ynet3d.evaluation.folders import evaluate
-from ynet3d.evaluation.metrics import EMPTY_CLASS_RULE, METRICS, ClassMetrics
-from ynet3d.evaluation.output import evaluation_json, evaluation_table, write_evaluation
-from ynet3d.evaluation.pairing import Pair, match_pairs
+from ynet3d.evaluation.metrics import METRICS, ClassMetrics, dice
+from ynet3d.evaluation.output import evaluation_json, write_evaluation
+from ynet3d.evaluation.pairing import Pair, Pairing, match_pairs
 from ynet3d.evaluation.plots import save_dice_plot
+from ynet3d.evaluation.pooled import ClassPresence, Estimate, PooledOverlap
+from ynet3d.evaluation.relabelling import parse_label_map
+from ynet3d.evaluation.screen import evaluation_table
 from ynet3d.evaluation.summary import Evaluation, MetricSummary, summarise
 
 __all__ = [
     "CLASSES",
+    "CONVENTIONS",
     "EMPTY_CLASS_RULE",
     "METRICS",
+    "Bootstrap",
     "CaseEvaluation",
     "ClassEvaluation",
     "ClassMetrics",
+    "ClassPresence",
     "Comparison",
     "Confusion",
+    "Convention",
+    "Estimate",
     "Evaluation",
+    "Failure",
     "LiverConvention",
     "MetricSummary",
     "Pair",
+    "Pairing",
+    "PooledOverlap",
+    "VolumeAgreement",
     "compare",
     "comparison_table",
     "confusion",
+    "dice",
     "evaluate",
     "evaluate_pair",
     "evaluation_json",
     "evaluation_table",
     "label_components",
     "match_pairs",
+    "parse_label_map",
     "save_dice_plot",
     "summarise",
+    "volume_agreement",
     "write_comparison",
     "write_evaluation",
 ]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from ynet3d.errors import InputError
 from ynet3d.evaluation.counting import Confusion, class_confusion, joint_counts
-from ynet3d.evaluation.metrics import ClassMetrics
+from ynet3d.evaluation.distances import surface_distances
+from ynet3d.evaluation.metrics import NSD_TOLERANCE_MM, ClassMetrics, nsd, nsd_name
 from ynet3d.labels import NUM_CLASSES, Label
 from ynet3d.volumes import Volume
 
 LiverConvention = Literal["lits", "label1"]
+
+_LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -55,55 +59,105 @@ def class_order(liver_convention: LiverConvention) -> tuple[str, str, str]:
 
 @dataclass(frozen=True)
 class ClassEvaluation:
-    """One class of one case: counts in voxels, volumes in mL, metrics from 0 to 1."""
+    """One class of one case: counts in voxels, volumes in mL, metrics (see `ClassMetrics`).
+
+    `further` holds the metrics that were asked for besides `METRICS`: NSD at other tolerances.
+    """
 
     counts: Confusion
     metrics: ClassMetrics
     reference_ml: float
     prediction_ml: float
+    further: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def in_reference(self) -> bool:
         """Whether the reference has any voxel of the class."""
         return self.counts.reference > 0
 
+    def value(self, metric: str) -> float | None:
+        """A metric by its name, of `METRICS` or of `further`; None where undefined."""
+        if metric in self.further:
+            return self.further[metric]
+        value: float | None = getattr(self.metrics, metric)
+        return value
+
 
 @dataclass(frozen=True)
 class CaseEvaluation:
-    """One case: its name, and the result of each class of `CLASSES`."""
+    """One case: its name, the result of each class of `CLASSES`, what is to be known about it."""
 
     name: str
     classes: Mapping[str, ClassEvaluation]
+    notes: tuple[str, ...] = ()
 
 
-def evaluate_pair(prediction: Volume, reference: Volume, name: str) -> CaseEvaluation:
+def evaluate_pair(
+    prediction: Volume,
+    reference: Volume,
+    name: str,
+    *,
+    nsd_tolerances_mm: Sequence[float] = (),
+    notes: Sequence[str] = (),
+) -> CaseEvaluation:
     """Score one label map against another on the same grid.
 
     Args:
         prediction: labels 0 background, 1 liver, 2 tumour.
         reference: the same labels, on the same grid.
         name: what the case is called in the tables.
+        nsd_tolerances_mm: tolerances of NSD besides the 2 mm that are always there.
+        notes: sentences to keep with the case.
 
     Raises:
         InputError: the grids differ, or a label is not 0, 1 or 2.
     """
+    check_tolerances(nsd_tolerances_mm)
     _check_grids(prediction, reference, name)
-    _check_labels(prediction, name, "prediction")
-    _check_labels(reference, name, "reference")
+    check_labels(prediction, name, "prediction")
+    check_labels(reference, name, "reference")
     table = joint_counts(prediction.array, reference.array, values=NUM_CLASSES)
     classes = {}
     for class_name, evaluated in CLASSES.items():
         counts = class_confusion(table, evaluated.labels)
+        distances = surface_distances(
+            np.isin(prediction.array, list(evaluated.labels)),
+            np.isin(reference.array, list(evaluated.labels)),
+            reference.spacing,
+        )
         classes[class_name] = ClassEvaluation(
             counts=counts,
-            metrics=ClassMetrics.of(counts),
+            metrics=ClassMetrics.of(counts, distances),
             reference_ml=counts.reference * reference.voxel_ml,
             prediction_ml=counts.prediction * reference.voxel_ml,
+            further={
+                nsd_name(tolerance): nsd(counts, distances, tolerance)
+                for tolerance in sorted(set(nsd_tolerances_mm) - {NSD_TOLERANCE_MM})
+            },
         )
-    return CaseEvaluation(name, classes)
+    return CaseEvaluation(name, classes, tuple(notes))
 
 
-def _check_labels(volume: Volume, name: str, role: str) -> None:
+def check_tolerances(tolerances_mm: Sequence[float]) -> None:
+    """Refuse tolerances of NSD that are not lengths.
+
+    Raises:
+        InputError: one is negative, infinite or not a number.
+    """
+    for tolerance in tolerances_mm:
+        if not 0 <= tolerance < math.inf:
+            raise InputError(
+                f"A tolerance of NSD of {tolerance:g} mm makes no sense: give 0 mm or more, "
+                "for instance the distance by which two readers differ."
+            )
+
+
+def check_labels(volume: Volume, name: str, role: str) -> None:
+    """Refuse what is not a label map of background, liver and tumour.
+
+    Raises:
+        InputError: a label is not 0, 1 or 2, or the voxels are not uint8.
+    """
     array = volume.array
     if array.dtype != np.uint8 and array.dtype != np.bool_:
         raise InputError(
@@ -111,15 +165,21 @@ def _check_labels(volume: Volume, name: str, role: str) -> None:
             f"{array.dtype}, but label maps are uint8: read it with read_label."
         )
     if array.size and int(array.max()) >= NUM_CLASSES:
+        extra = [str(label) for label in np.unique(array).tolist() if label >= NUM_CLASSES]
+        listed = ", ".join(extra[:_LISTED]) + (", ..." if len(extra) > _LISTED else "")
         raise InputError(
-            f"The {role} of {name} ({volume.source or 'in memory'}) holds the label "
-            f"{int(array.max())}, but 0 (background), 1 (liver) and 2 (tumour) are expected: "
-            "map its labels to these, or give the label map instead of the image."
+            f"The {role} of {name} ({volume.source or 'in memory'}) holds the "
+            f"label{'s' if len(extra) > 1 else ''} {listed}, but 0 (background), 1 (liver) and "
+            f"2 (tumour) are expected: say what they mean with --{role}-labels, for instance "
+            f"{extra[0]}=0, or give the label map if this is an image."
         )
 
 
 def _check_grids(prediction: Volume, reference: Volume, name: str) -> None:
-    fix = "predict on the CT that the reference was drawn on, or resample one to the other's grid"
+    fix = (
+        "predict on the CT that the reference was drawn on, or take the nearest voxels of the "
+        "prediction with --resample"
+    )
     if prediction.shape != reference.shape:
         raise InputError(
             f"The prediction of {name} has the shape {_times(prediction.shape)} and its reference "
@@ -127,7 +187,7 @@ def _check_grids(prediction: Volume, reference: Volume, name: str) -> None:
         )
     if not prediction.same_grid(reference):
         raise InputError(
-            f"The prediction of {name} lies up to {_distance_mm(prediction, reference):.3g} mm "
+            f"The prediction of {name} lies up to {prediction.grid_distance_mm(reference):.3g} mm "
             f"from its reference (axes {prediction.orientation} and {reference.orientation}), "
             f"but both must lie on one grid: {fix}."
         )
@@ -135,10 +195,3 @@ def _check_grids(prediction: Volume, reference: Volume, name: str) -> None:
 
 def _times(shape: tuple[int, int, int]) -> str:
     return "×".join(str(size) for size in shape)
-
-
-def _distance_mm(one: Volume, other: Volume) -> float:
-    """Largest distance between corresponding corner voxels of two grids of one shape."""
-    corners = np.array(np.meshgrid(*([0, size - 1] for size in one.shape), [1])).reshape(4, -1)
-    apart = (one.affine - other.affine) @ corners
-    return float(np.linalg.norm(apart[:3], axis=0).max())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ynet3d.errors import InputError
+from ynet3d.evaluation.failures import Failure
 from ynet3d.volumes import find_labels, strip_suffix
 from ynet3d.volumes.formats import natural_key
 
@@ -26,39 +26,60 @@ class Pair:
     reference: Path
 
 
-def match_pairs(predictions: str | Path, references: str | Path) -> list[Pair]:
+@dataclass(frozen=True)
+class Pairing:
+    """What belongs together, and what does not.
+
+    Attributes:
+        pairs: in natural order of their names.
+        unpaired: references that cannot be paired: without prediction, or one of several.
+        without_reference: names of the predictions that have none.
+    """
+
+    pairs: tuple[Pair, ...]
+    unpaired: tuple[Failure, ...]
+    without_reference: tuple[str, ...]
+
+
+def match_pairs(predictions: str | Path, references: str | Path) -> Pairing:
     """Pair two files, or the files of two folders by their names.
 
     `volume-3`, `segmentation-3` and `3` name the same case (LiTS), and so does a folder of such a
     name with `segmentation.nii.gz` in it (`ynet3d predict` for several inputs). Where a folder
     holds LiTS segmentations, its `volume-*` files are taken for the CTs and left out.
 
-    Returns:
-        Pairs in natural order of their names.
-
     Raises:
-        InputError: a path does not exist, a case has no partner, or two files claim one case.
+        InputError: a path does not exist or holds no label map, or no two names match.
     """
     found, expected = _label_files(Path(predictions)), _label_files(Path(references))
     if Path(references).is_file() and len(found) == 1:
-        return [Pair(_case_name(expected[0]), found[0], expected[0])]
-    by_key = _by_key(found, "predictions")
-    references_by_key = _by_key(expected, "references")
-    without_prediction = [key for key in references_by_key if key not in by_key]
-    without_reference = [key for key in by_key if key not in references_by_key]
-    if without_prediction or without_reference:
-        problems = []
-        if without_prediction:
-            names = _listing(references_by_key[key] for key in without_prediction)
-            problems.append(f"no prediction in {predictions} for {names}")
-        if without_reference:
-            names = _listing(by_key[key] for key in without_reference)
-            problems.append(f"no reference in {references} for {names}")
+        return Pairing((Pair(_case_name(expected[0]), found[0], expected[0]),), (), ())
+    found_by_key, expected_by_key = _by_key(found), _by_key(expected)
+    if not set(found_by_key) & set(expected_by_key):
         raise InputError(
-            f"There is {' and '.join(problems)}, but both must hold the same cases: give them the "
-            "same names (volume-3, segmentation-3 and 3 count as one), or move the others away."
+            f"No prediction in {predictions} ({_listing(found)}) has the name of a reference in "
+            f"{references} ({_listing(expected)}): give them the same names (volume-3, "
+            "segmentation-3 and 3 count as one)."
         )
-    return [Pair(_case_name(path), by_key[key], path) for key, path in references_by_key.items()]
+    pairs: list[Pair] = []
+    unpaired: list[Failure] = []
+    for key, candidates in expected_by_key.items():
+        name = _case_name(candidates[0])
+        of_prediction = found_by_key.get(key, [])
+        if not of_prediction:
+            unpaired.append(
+                Failure(name, f"There is no prediction in {predictions}.", missing=True)
+            )
+        elif len(candidates) > 1:
+            unpaired.append(Failure(name, _several(candidates, "references")))
+        elif len(of_prediction) > 1:
+            unpaired.append(Failure(name, _several(of_prediction, "predictions")))
+        else:
+            pairs.append(Pair(name, of_prediction[0], candidates[0]))
+    without_reference = tuple(
+        _case_name(files[0]) for key, files in found_by_key.items() if key not in expected_by_key
+    )
+    return Pairing(tuple(pairs), tuple(unpaired), without_reference)
 
 
 def _label_files(path: Path) -> list[Path]:
@@ -100,18 +121,19 @@ def _key(path: Path) -> str:
     return match[2] if match else _case_name(path)
 
 
-def _by_key(files: list[Path], role: str) -> dict[str, Path]:
-    by_key: dict[str, Path] = {}
+def _by_key(files: list[Path]) -> dict[str, list[Path]]:
+    by_key: dict[str, list[Path]] = {}
     for file in files:
-        other = by_key.setdefault(_key(file), file)
-        if other is not file:
-            raise InputError(
-                f"Among the {role}, {other} and {file} are both of case {_key(file)}: keep one."
-            )
+        by_key.setdefault(_key(file), []).append(file)
     return by_key
 
 
-def _listing(paths: Iterable[Path]) -> str:
-    names = [_case_name(path) for path in paths]
+def _several(files: list[Path], role: str) -> str:
+    names = " and ".join(str(file) for file in files)
+    return f"Among the {role}, {names} are {len(files)} files of one case: keep one."
+
+
+def _listing(files: list[Path]) -> str:
+    names = [_case_name(file) for file in files]
     text = ", ".join(names[:_LISTED])
     return text if len(names) <= _LISTED else f"{text} and {len(names) - _LISTED} more"

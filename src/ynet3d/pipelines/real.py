@@ -36,7 +36,6 @@ from ynet3d.pipelines.report import (
     mean_dice,
     score_scan,
     versions,
-    worst_corner_mm,
 )
 from ynet3d.progress import Progress
 from ynet3d.recipes import Recipe, load_recipe
@@ -200,7 +199,7 @@ def _finish(
     apart_mm = max(
         *(item.grid_difference_mm for item in scored),
         *(
-            worst_corner_mm(read_label(item.folder / SEGMENTATION), case.read_image())
+            read_label(item.folder / SEGMENTATION).grid_distance_mm(case.read_image())
             for item, case in others
         ),
     )

@@ -7,8 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ynet3d.evaluation import CaseEvaluation, Evaluation, evaluate_pair
 from ynet3d.labels import Label
 from ynet3d.reporting import Case, CaseRow, Headline, Picture, save_overlay
@@ -69,7 +67,7 @@ def score_scan(
         remark="" if has_tumour else "no tumour in the reference",
     )
     pictures = case_pictures(name, folder, found, page_folder)
-    return Scored(evaluation, row, pictures, worst_corner_mm(mask, image))
+    return Scored(evaluation, row, pictures, mask.grid_distance_mm(image))
 
 
 def case_pictures(name: str, folder: Path, found: dict[str, Any], page_folder: Path) -> Case:
@@ -84,15 +82,6 @@ def case_pictures(name: str, folder: Path, found: dict[str, Any], page_folder: P
         Picture(str(relative / file), alt) for file, alt in alts.items() if (folder / file).exists()
     ]
     return Case(name, found["summary"], pictures)
-
-
-def worst_corner_mm(mask: Volume, image: Volume) -> float:
-    """Largest distance between the grids' corner voxels in mm; infinite if the shapes differ."""
-    if mask.shape != image.shape:
-        return float("inf")
-    last = np.array(image.shape) - 1
-    corners = np.array([[*(last * bits), 1] for bits in np.ndindex(2, 2, 2)], dtype=float)
-    return float(np.abs(corners @ (mask.affine - image.affine).T).max())
 
 
 def mean_dice(evaluation: Evaluation, name: str, *, with_reference: bool) -> float:

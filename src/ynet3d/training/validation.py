@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ynet3d.evaluation import ClassMetrics, confusion
+from ynet3d.evaluation import confusion, dice
 from ynet3d.inference import network_logits
 from ynet3d.labels import Label
 from ynet3d.preprocessing import PreparedCase
@@ -37,7 +37,7 @@ def validate(
         predicted, label = logits.argmax(0).numpy(), case.label
         for name, lowest in (("dice_liver", Label.LIVER), ("dice_tumour", Label.TUMOUR)):
             counts = confusion(predicted >= lowest, label >= lowest)
-            scores[name].append((counts.reference > 0, ClassMetrics.of(counts).dice))
+            scores[name].append((counts.reference > 0, dice(counts)))
     return {name: _mean(values) for name, values in scores.items()}
 
 

@@ -13,6 +13,7 @@ from ynet3d.volumes.reading import (
     read_label_pair,
     read_volume,
 )
+from ynet3d.volumes.resampling import nearest_on_grid
 from ynet3d.volumes.volume import Volume
 from ynet3d.volumes.writing import write_label, write_volume
 
@@ -30,6 +31,7 @@ __all__ = [
     "is_label_name",
     "is_volume_path",
     "list_series",
+    "nearest_on_grid",
     "on_common_grid",
     "placed_on",
     "read_label",

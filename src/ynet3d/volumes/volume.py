@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -65,11 +66,16 @@ class Volume:
 
     def same_grid(self, other: Volume, *, tolerance_mm: float = 1e-2) -> bool:
         """Same shape, and no corner voxel farther apart than `tolerance_mm`."""
+        return self.grid_distance_mm(other) <= tolerance_mm
+
+    def grid_distance_mm(self, other: Volume) -> float:
+        """How far the same voxel lies apart in two grids, at the corner where it is farthest.
+
+        Between affine grids the distance is largest at a corner. Infinite if the shapes differ.
+        """
         if self.shape != other.shape:
-            return False
+            return math.inf
         last = np.array(self.shape) - 1
-        corners = np.array(
-            [[a, b, c, 1] for a in (0, last[0]) for b in (0, last[1]) for c in (0, last[2])]
-        )
+        corners = np.array([[*(last * ends), 1] for ends in np.ndindex(2, 2, 2)])
         apart = corners @ (self.affine - other.affine).T
-        return bool(np.abs(apart[:, :3]).max() <= tolerance_mm)
+        return float(np.linalg.norm(apart[:, :3], axis=1).max())
