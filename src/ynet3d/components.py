@@ -27,21 +27,36 @@ def label_components(
     return components[:i, :j, :k]
 
 
-def bounding_box(mask: npt.NDArray[np.bool_]) -> tuple[slice, slice, slice] | None:
-    """The smallest box around a 3D mask, None if it is empty."""
-    sides = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        where = np.flatnonzero(mask.any(axis=others))
+def memory_order(array: npt.NDArray[Any]) -> tuple[int, ...]:
+    """The axes from the slowest in memory to the fastest: `array.transpose(order)` is C-ordered."""
+    return tuple(int(axis) for axis in np.argsort([-abs(s) for s in array.strides], kind="stable"))
+
+
+def bounding_box(mask: npt.NDArray[np.bool_ | np.uint8]) -> tuple[slice, slice, slice] | None:
+    """The smallest box around the voxels of a 3D mask or label map that are not 0; None if all are.
+
+    Reads the array once, in the order in which it lies in memory.
+    """
+    order = memory_order(mask)
+    slabs = mask.transpose(order)
+    filled = np.zeros(slabs.shape[0], dtype=np.bool_)
+    plane = np.zeros(slabs.shape[1:], dtype=np.uint8)
+    for index, slab in enumerate(slabs):
+        filled[index] = slab.any()
+        if filled[index]:
+            plane |= slab.view(np.uint8) if slab.itemsize == 1 else slab != 0
+    sides = [slice(0, 0)] * 3
+    for axis, line in zip(order, (filled, plane.any(axis=1), plane.any(axis=0)), strict=True):
+        where = np.flatnonzero(line)
         if not where.size:
             return None
-        sides.append(slice(int(where[0]), int(where[-1]) + 1))
+        sides[axis] = slice(int(where[0]), int(where[-1]) + 1)
     return sides[0], sides[1], sides[2]
 
 
 def _with_even_sides(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """A copy in the same order in memory, with an empty slice behind each odd side."""
-    order = np.argsort([-abs(stride) for stride in mask.strides], kind="stable")
+    order = memory_order(mask)
     source = mask.transpose(order)
     copy = np.zeros([size + size % 2 for size in source.shape], dtype=np.bool_)
     i, j, k = source.shape

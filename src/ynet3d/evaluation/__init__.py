@@ -24,6 +24,7 @@ from ynet3d.evaluation.pooled import ClassPresence, Estimate, PooledOverlap
 from ynet3d.evaluation.relabelling import parse_label_map
 from ynet3d.evaluation.screen import evaluation_table
 from ynet3d.evaluation.summary import Evaluation, MetricSummary, summarise
+from ynet3d.evaluation.surface import SurfaceDistances, surface_distances
 
 __all__ = [
     "CLASSES",
@@ -46,6 +47,7 @@ __all__ = [
     "Pair",
     "Pairing",
     "PooledOverlap",
+    "SurfaceDistances",
     "VolumeAgreement",
     "compare",
     "comparison_table",
@@ -60,6 +62,7 @@ __all__ = [
     "parse_label_map",
     "save_dice_plot",
     "summarise",
+    "surface_distances",
     "volume_agreement",
     "write_comparison",
     "write_evaluation",
