@@ -1,4 +1,4 @@
-"""Connected components against scipy's, for every neighbourhood, shape and order in memory."""
+"""Connected components and boxes against scipy and numpy, for every shape and order in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from ynet3d.components import label_components
+from ynet3d.components import (
+    bounding_box,
+    joint_bounding_box,
+    label_components,
+    memory_order,
+)
 
 Connectivity = Literal[6, 18, 26]
 RANKS: dict[Connectivity, int] = {6: 1, 18: 2, 26: 3}
@@ -115,3 +120,47 @@ def test_numbers_go_by_place() -> None:
     mask[4, 1, 1] = mask[2, 3, 0] = mask[0, 0, 3] = True
     components = label_components(mask)
     assert [components[0, 0, 3], components[2, 3, 0], components[4, 1, 1]] == [1, 2, 3]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    shape=st.tuples(side, side, side),
+    density=st.floats(0.0, 0.3),
+    seed=st.integers(0, 2**32 - 1),
+    layout=st.sampled_from(LAYOUTS),
+    dtype=st.sampled_from([np.bool_, np.uint8, np.int16]),
+)
+@example(shape=(1, 1, 1), density=0.0, seed=0, layout="C", dtype=np.bool_)
+@example(shape=(4, 4, 4), density=0.0, seed=0, layout="F", dtype=np.uint8)
+def test_box_is_the_smallest_that_holds_all(
+    shape: tuple[int, int, int],
+    density: float,
+    seed: int,
+    layout: str,
+    dtype: type[np.generic],
+) -> None:
+    mask = random_mask(shape, density, seed)
+    labels = laid_out(mask, layout).astype(dtype, order="K") * np.dtype(dtype).type(2)
+    box = bounding_box(labels)
+    found = np.argwhere(mask)
+    if not found.size:
+        assert box is None
+        return
+    assert box is not None
+    assert [part.start for part in box] == found.min(axis=0).tolist()
+    assert [part.stop for part in box] == (found.max(axis=0) + 1).tolist()
+
+
+def test_box_of_two() -> None:
+    one, other, empty = np.zeros((3, 6, 7, 8), np.bool_)
+    one[1, 2, 3] = other[4, 0, 3] = True
+    both = (slice(1, 5), slice(0, 3), slice(3, 4))
+    assert joint_bounding_box(one, other) == joint_bounding_box(other, one) == both
+    assert joint_bounding_box(one, empty) == joint_bounding_box(empty, one) == bounding_box(one)
+    assert joint_bounding_box(empty, empty) is None
+
+
+def test_memory_order_makes_an_array_contiguous() -> None:
+    array = np.zeros((2, 3, 4)).transpose(1, 2, 0)
+    assert memory_order(array) == (2, 0, 1)
+    assert array.transpose(memory_order(array)).flags.c_contiguous

@@ -54,6 +54,19 @@ def bounding_box(mask: npt.NDArray[np.bool_ | np.uint8]) -> tuple[slice, slice, 
     return sides[0], sides[1], sides[2]
 
 
+def joint_bounding_box(
+    first: npt.NDArray[np.bool_ | np.uint8], second: npt.NDArray[np.bool_ | np.uint8]
+) -> tuple[slice, slice, slice] | None:
+    """The smallest box around what is not 0 in either of two 3D arrays; None if nothing is."""
+    one, other = bounding_box(first), bounding_box(second)
+    if one is None or other is None:
+        return one or other
+    i, j, k = (
+        slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
+    )
+    return i, j, k
+
+
 def _with_even_sides(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """A copy in the same order in memory, with an empty slice behind each odd side."""
     order = memory_order(mask)

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
+from ynet3d.components import joint_bounding_box
 from ynet3d.errors import InputError
 from ynet3d.evaluation.counting import Confusion, class_confusion, joint_counts
-from ynet3d.evaluation.distances import surface_distances
 from ynet3d.evaluation.metrics import NSD_TOLERANCE_MM, ClassMetrics, nsd, nsd_name
+from ynet3d.evaluation.surface import surface_distances
 from ynet3d.labels import NUM_CLASSES, Label
 from ynet3d.volumes import Volume
 
@@ -27,6 +29,14 @@ class EvaluatedClass:
 
     labels: frozenset[int]
     definition: str
+
+    def mask(self, array: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+        """Where a label map has a label of the class."""
+        first, *others = sorted(self.labels)
+        mask = array == first
+        for label in others:
+            mask |= array == label
+        return mask
 
 
 #: By the name in `cases.csv`. Both conventions of "liver" are always scored.
@@ -116,14 +126,16 @@ def evaluate_pair(
     _check_grids(prediction, reference, name)
     check_labels(prediction, name, "prediction")
     check_labels(reference, name, "reference")
-    table = joint_counts(prediction.array, reference.array, values=NUM_CLASSES)
+    # Most of a scan is background in both: beyond this box, there is nothing but to count it.
+    box = joint_bounding_box(prediction.array, reference.array) or (slice(0, 0),) * 3
+    predicted, referred = prediction.array[box], reference.array[box]
+    table = joint_counts(predicted, referred, values=NUM_CLASSES)
+    table[0, 0] += reference.array.size - referred.size
     classes = {}
     for class_name, evaluated in CLASSES.items():
         counts = class_confusion(table, evaluated.labels)
         distances = surface_distances(
-            np.isin(prediction.array, list(evaluated.labels)),
-            np.isin(reference.array, list(evaluated.labels)),
-            reference.spacing,
+            evaluated.mask(predicted), evaluated.mask(referred), reference.spacing
         )
         classes[class_name] = ClassEvaluation(
             counts=counts,

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ynet3d.components import memory_order
+
 
 @dataclass(frozen=True)
 class Confusion:
@@ -65,14 +67,15 @@ def joint_counts(
     if prediction.shape != reference.shape:
         raise ValueError(f"shapes {prediction.shape} and {reference.shape} differ")
     # NIfTI arrays are Fortran-ordered: slabs along the slowest axis in memory stay contiguous.
-    order = np.argsort([-abs(stride) for stride in reference.strides], kind="stable")
+    order = memory_order(reference)
     counts = np.zeros(values * values, dtype=np.int64)
     for p, r in zip(prediction.transpose(order), reference.transpose(order), strict=True):
         for name, slab in (("prediction", p), ("reference", r)):
             if slab.size and not 0 <= slab.min() <= slab.max() < values:
                 raise ValueError(f"{name} holds a label outside 0 to {values - 1}")
         pairs = p.astype(np.uint8, copy=False) * np.uint8(values) + r.astype(np.uint8, copy=False)
-        counts += np.bincount(pairs.ravel(), minlength=values * values)
+        # For the few pairs of three labels, comparing with each is faster than any histogram.
+        counts += [np.count_nonzero(pairs == pair) for pair in range(values * values)]
     return counts.reshape(values, values)
 
 

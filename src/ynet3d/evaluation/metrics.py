@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ynet3d.evaluation.counting import Confusion
 
 if TYPE_CHECKING:
-    from ynet3d.evaluation.distances import SurfaceDistances
+    from ynet3d.evaluation.surface import SurfaceDistances
 
 #: The tolerance of NSD that is always reported.
 NSD_TOLERANCE_MM = 2.0

@@ -10,7 +10,7 @@ import edt
 import numpy as np
 import numpy.typing as npt
 
-from ynet3d.components import bounding_box, memory_order
+from ynet3d.components import joint_bounding_box, memory_order
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
@@ -105,13 +105,9 @@ def surface_distances(
         ValueError: shapes differ, are not 3D, or a spacing is not a positive number.
     """
     _check(prediction_mask, reference_mask, spacing_mm)
-    boxes = bounding_box(prediction_mask), bounding_box(reference_mask)
-    if boxes[0] is None or boxes[1] is None:
+    box = joint_bounding_box(prediction_mask, reference_mask)
+    if box is None or not (prediction_mask[box].any() and reference_mask[box].any()):
         return None
-    box = tuple(
-        slice(min(one.start, other.start), max(one.stop, other.stop))
-        for one, other in zip(boxes[0], boxes[1], strict=True)
-    )
     # From here on, axes are in memory order, the last one contiguous.
     order = memory_order(reference_mask)
     spacing = np.array(spacing_mm, dtype=np.float64)[list(order)]
