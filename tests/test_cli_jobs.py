@@ -15,6 +15,7 @@ from command_line import command, left_in, run
 from small_runs import save_constant_weights, write_small_dataset
 
 import ynet3d
+from ynet3d.networks import list_networks
 
 SMALL = (
     "--set",
@@ -43,9 +44,20 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_networks(capsys: pytest.CaptureFixture[str]) -> None:
     out = run(capsys, "networks", "--size", 16, 32, 32).out
-    for name in ("3dynet", "3dynet-ee", "unet3d", "vnet"):
+    for name in list_networks():
         assert name in out
     assert "209,369,155" in out
+    assert "fusion=concat" in out
+
+
+def test_networks_lists_what_cannot_be_built_here(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    outcome = run(capsys, "networks", "--size", 16, 32, 32)
+    assert outcome.code == 0
+    assert "monai:SwinUNETR" in outcome.out
+    assert "ynet3d[swin]" in outcome.out
 
 
 def test_light_commands_do_not_wait_for_torch() -> None:

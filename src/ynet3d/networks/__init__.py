@@ -2,6 +2,7 @@
 
 from ynet3d.networks.complexity import Complexity, complexity, width_for_flop
 from ynet3d.networks.initialisation import he_normal
+from ynet3d.networks.monai_networks import MonaiDynUNet, MonaiSegResNet, MonaiSwinUNETR
 from ynet3d.networks.registry import (
     NetworkEntry,
     create_network,
@@ -15,6 +16,9 @@ from ynet3d.networks.ynet import YNet3D, YNet3DEE
 
 __all__ = [
     "Complexity",
+    "MonaiDynUNet",
+    "MonaiSegResNet",
+    "MonaiSwinUNETR",
     "NetworkEntry",
     "UNet3D",
     "VNet",

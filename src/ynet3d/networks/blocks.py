@@ -24,11 +24,12 @@ def normalisation_layer(kind: str, channels: int) -> nn.Module:
 
 
 class Convolution(nn.Conv3d):
-    """`nn.Conv3d` that leaves mixed precision aside on a CPU where the map is below the kernel.
+    """`nn.Conv3d` that leaves mixed precision aside on a CPU where a map is below the kernel.
 
-    There, oneDNN's bfloat16 weight gradients are wrong, up to reading memory that nobody wrote
-    (v3.12 in torch 2.13, a CPU with avx512_bf16; depth 2 under a 3x3x3 kernel, 2 to 4 under 5x5x5).
-    The deepest stages of small patches are such maps; they cost next to nothing in float32.
+    There, oneDNN's bfloat16 weight gradients are wrong, up to memory that nobody wrote or owns
+    (v3.12 in torch 2.13, a CPU with avx512_bf16; output depth 2 under a 3x3x3 kernel, 2 to 4 under
+    5x5x5). The deepest stages of small patches have such maps; they cost next to nothing in
+    float32. Depthwise and transposed convolutions were measured to be right.
     """
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
@@ -36,11 +37,25 @@ class Convolution(nn.Conv3d):
         if (
             features.device.type == "cpu"
             and torch.is_autocast_enabled("cpu")
-            and any(size < k for size, k in zip(features.shape[2:], self.kernel_size, strict=True))
+            and any(
+                size < stride * kernel  # with same padding: the output is below the kernel
+                for size, stride, kernel in zip(
+                    features.shape[2:], self.stride, self.kernel_size, strict=True
+                )
+                if kernel > 1
+            )
         ):
             with torch.autocast("cpu", enabled=False):
                 return super().forward(features.float())
         return super().forward(features)
+
+
+def guard_convolutions(network: nn.Module) -> nn.Module:
+    """Give every plain `nn.Conv3d` in `network` the guard of `Convolution`, in place."""
+    for module in network.modules():
+        if type(module) is nn.Conv3d:
+            module.__class__ = Convolution  # adds a method's guard; state and weights stay
+    return network
 
 
 class ConvolutionUnit(nn.Sequential):
@@ -57,17 +72,21 @@ class ConvolutionUnit(nn.Sequential):
 
 
 def on_padded(
-    network: Callable[[torch.Tensor], torch.Tensor], image: torch.Tensor, *, multiple: int
+    network: Callable[[torch.Tensor], torch.Tensor],
+    image: torch.Tensor,
+    *,
+    multiple: int | tuple[int, int, int],
 ) -> torch.Tensor:
     """Run `network` on `image` (N, C, D, H, W) padded to a `multiple` in D, H and W; crop back.
 
     The border voxels are repeated: for a CT that invents no edge, unlike zeros. The deepest map
     gets two voxels at least, since normalisation has nothing to go by in one.
     """
+    multiples = (multiple,) * 3 if isinstance(multiple, int) else multiple
     depth, height, width = image.shape[2:]
-    after = [-size % multiple for size in (depth, height, width)]
-    if depth + after[0] == height + after[1] == width + after[2] == multiple:
-        after[2] += multiple
+    after = [-size % unit for size, unit in zip(image.shape[2:], multiples, strict=True)]
+    if (depth + after[0], height + after[1], width + after[2]) == multiples:
+        after[2] += multiples[2]
     if not any(after):
         return network(image)
     padded = F.pad(image, (0, after[2], 0, after[1], 0, after[0]), mode="replicate")

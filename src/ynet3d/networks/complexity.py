@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ynet3d.networks.registry import create_network
+from ynet3d.networks.registry import create_network, network_entry
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,12 @@ def width_for_flop(
     """The `width` whose FLOP for one input of `size` (D, H, W) come nearest to `flop`.
 
     So that networks can be compared at equal cost: one encoder against two, say. `options` are the
-    network's other ones; `multiple_of` restricts the widths, for networks that ask for it.
+    network's other ones. `multiple_of` restricts the widths, beyond what the network itself asks.
     """
+    step = math.lcm(multiple_of, network_entry(name).width_multiple)
 
     def count(steps: int) -> int:
-        return complexity(name, size=size, width=steps * multiple_of, **options).flop
+        return complexity(name, size=size, width=steps * step, **options).flop
 
     low, high = 0, 1  # in steps; FLOP grow with the width, and a width of 0 has none
     counted = {0: 0, 1: count(1)}
@@ -69,4 +71,4 @@ def width_for_flop(
         counted[middle] = count(middle)
         low, high = (middle, high) if counted[middle] < flop else (low, middle)
     nearest = min(max(low, 1), high, key=lambda steps: abs(counted[steps] - flop))
-    return nearest * multiple_of
+    return nearest * step

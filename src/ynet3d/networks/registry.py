@@ -14,11 +14,15 @@ from ynet3d.errors import InputError
 
 @dataclass(frozen=True)
 class NetworkEntry:
-    """A registered network: its name, where it comes from, and how to build it."""
+    """A registered network: its name, where it comes from, and how to build it.
+
+    `width_multiple` is what its option `width` has to be a multiple of.
+    """
 
     name: str
     source: str
     build: Callable[..., nn.Module]
+    width_multiple: int = 1
 
     @property
     def options(self) -> dict[str, Any]:
@@ -35,13 +39,15 @@ _NETWORKS: dict[str, NetworkEntry] = {}
 Network = TypeVar("Network", bound=type[nn.Module])
 
 
-def register_network(name: str, *, source: str) -> Callable[[Network], Network]:
+def register_network(
+    name: str, *, source: str, width_multiple: int = 1
+) -> Callable[[Network], Network]:
     """Class decorator: make a network known as `name`; `source` is its publication."""
 
     def register(network: Network) -> Network:
         if name in _NETWORKS:
             raise ValueError(f"a network called {name!r} is registered already")
-        _NETWORKS[name] = NetworkEntry(name, source, network)
+        _NETWORKS[name] = NetworkEntry(name, source, network, width_multiple)
         return network
 
     return register
