@@ -2,7 +2,7 @@
 
 from ynet3d.components import label_components
 from ynet3d.evaluation.agreement import VolumeAgreement, volume_agreement
-from ynet3d.evaluation.bootstrap import Bootstrap
+from ynet3d.evaluation.bootstrap import Bootstrap, Estimate
 from ynet3d.evaluation.cases import (
     CLASSES,
     CaseEvaluation,
@@ -20,7 +20,7 @@ from ynet3d.evaluation.metrics import METRICS, ClassMetrics, dice
 from ynet3d.evaluation.output import evaluation_json, write_evaluation
 from ynet3d.evaluation.pairing import Pair, Pairing, match_pairs
 from ynet3d.evaluation.plots import save_dice_plot
-from ynet3d.evaluation.pooled import ClassPresence, Estimate, PooledOverlap
+from ynet3d.evaluation.pooled import ClassPresence, PooledOverlap
 from ynet3d.evaluation.relabelling import parse_label_map
 from ynet3d.evaluation.screen import evaluation_table
 from ynet3d.evaluation.summary import Evaluation, MetricSummary, summarise

@@ -14,6 +14,19 @@ Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A figure of a data set; None where undefined.
+
+    Attributes:
+        value: as measured.
+        interval_95: 95% bootstrap interval over cases (`Bootstrap`).
+    """
+
+    value: float | None
+    interval_95: Interval | None
+
+
+@dataclass(frozen=True)
 class Bootstrap:
     """Draws of cases with replacement, the same for every figure of an evaluation.
 
@@ -61,15 +74,24 @@ class Bootstrap:
         Returns:
             One for each figure; None if fewer than two cases add to `wholes`.
         """
-        drawn_parts, drawn_wholes = self.weights @ parts, self.weights @ wholes
+        drawn_parts, drawn_wholes = self.sums(parts), self.sums(wholes)
+        drawn = np.full_like(drawn_parts, np.nan)
+        np.divide(drawn_parts, drawn_wholes, out=drawn, where=drawn_wholes > 0)
         enough = np.count_nonzero(wholes, axis=0) > 1
-        intervals: list[Interval | None] = []
-        for column, is_enough in enumerate(enough.tolist()):
-            if not is_enough:
-                intervals.append(None)
-                continue
-            defined = drawn_wholes[:, column] > 0
-            drawn = drawn_parts[defined, column] / drawn_wholes[defined, column]
-            low, high = np.percentile(drawn, _PERCENTILES)
-            intervals.append((float(low), float(high)))
-        return intervals
+        return [
+            interval_95(drawn[:, column]) if is_enough else None
+            for column, is_enough in enumerate(enough.tolist())
+        ]
+
+    def sums(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Sum over the cases of each draw, (draws, figures), of `values` (cases, figures)."""
+        return self.weights @ values
+
+
+def interval_95(drawn: npt.NDArray[np.float64]) -> Interval | None:
+    """95% percentile interval of a figure over all draws; draws without it are NaN."""
+    defined = drawn[np.isfinite(drawn)]
+    if not defined.size:
+        return None
+    low, high = np.percentile(defined, _PERCENTILES)
+    return float(low), float(high)

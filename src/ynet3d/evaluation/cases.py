@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -12,7 +12,10 @@ import numpy.typing as npt
 
 from ynet3d.components import joint_bounding_box
 from ynet3d.errors import InputError
+from ynet3d.evaluation.burden import TumourBurden, tumour_burden
 from ynet3d.evaluation.counting import Confusion, class_confusion, joint_counts
+from ynet3d.evaluation.lesion_geometry import Lesion
+from ynet3d.evaluation.lesions import LesionMatching, match_lesions
 from ynet3d.evaluation.metrics import NSD_TOLERANCE_MM, ClassMetrics, nsd, nsd_name
 from ynet3d.evaluation.surface import surface_distances
 from ynet3d.labels import NUM_CLASSES, Label
@@ -95,10 +98,20 @@ class ClassEvaluation:
 
 @dataclass(frozen=True)
 class CaseEvaluation:
-    """One case: its name, the result of each class of `CLASSES`, what is to be known about it."""
+    """One case.
+
+    Attributes:
+        name: what it is called in the tables.
+        classes: the result of each class of `CLASSES`.
+        lesions: the tumours of both sides, matched by the default convention.
+        burden: tumour voxels / voxels of the organ.
+        notes: sentences to know about it.
+    """
 
     name: str
     classes: Mapping[str, ClassEvaluation]
+    lesions: LesionMatching
+    burden: TumourBurden
     notes: tuple[str, ...] = ()
 
 
@@ -131,7 +144,8 @@ def evaluate_pair(
     predicted, referred = prediction.array[box], reference.array[box]
     table = joint_counts(predicted, referred, values=NUM_CLASSES)
     table[0, 0] += reference.array.size - referred.size
-    classes = {}
+    further = sorted(set(nsd_tolerances_mm) - {NSD_TOLERANCE_MM})
+    classes: dict[str, ClassEvaluation] = {}
     for class_name, evaluated in CLASSES.items():
         counts = class_confusion(table, evaluated.labels)
         distances = surface_distances(
@@ -142,12 +156,31 @@ def evaluate_pair(
             metrics=ClassMetrics.of(counts, distances),
             reference_ml=counts.reference * reference.voxel_ml,
             prediction_ml=counts.prediction * reference.voxel_ml,
-            further={
-                nsd_name(tolerance): nsd(counts, distances, tolerance)
-                for tolerance in sorted(set(nsd_tolerances_mm) - {NSD_TOLERANCE_MM})
-            },
+            further={nsd_name(mm): nsd(counts, distances, mm) for mm in further},
         )
-    return CaseEvaluation(name, classes, tuple(notes))
+    tumours = predicted == Label.TUMOUR, referred == Label.TUMOUR
+    lesions = match_lesions(*tumours, affine=reference.affine)
+    return CaseEvaluation(
+        name=name,
+        classes=classes,
+        lesions=_moved(lesions, tuple(side.start for side in box)),
+        burden=tumour_burden(table),
+        notes=tuple(notes),
+    )
+
+
+def _moved(matching: LesionMatching, offset: tuple[int, ...]) -> LesionMatching:
+    """Lesions found in a box, with their centroids in voxels of the whole scan."""
+
+    def moved(lesion: Lesion) -> Lesion:
+        i, j, k = (at + start for at, start in zip(lesion.centroid, offset, strict=True))
+        return replace(lesion, centroid=(i, j, k))
+
+    return replace(
+        matching,
+        prediction=tuple(map(moved, matching.prediction)),
+        reference=tuple(map(moved, matching.reference)),
+    )
 
 
 def check_tolerances(tolerances_mm: Sequence[float]) -> None:

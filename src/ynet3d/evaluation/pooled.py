@@ -7,22 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ynet3d.evaluation.bootstrap import Bootstrap, Interval
+from ynet3d.evaluation.bootstrap import Bootstrap, Estimate
 from ynet3d.evaluation.counting import Confusion
 from ynet3d.evaluation.metrics import ratio
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure of a data set; None where undefined.
-
-    Attributes:
-        value: as measured.
-        interval_95: 95% bootstrap interval over cases (`Bootstrap`).
-    """
-
-    value: float | None
-    interval_95: Interval | None
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,11 @@ import numpy.typing as npt
 from ynet3d.errors import InputError
 from ynet3d.evaluation.agreement import VolumeAgreement, volume_agreement, volumes
 from ynet3d.evaluation.bootstrap import Bootstrap, Interval
+from ynet3d.evaluation.burden import BurdenSummary, summarise_burden
 from ynet3d.evaluation.cases import CaseEvaluation, LiverConvention, class_order
 from ynet3d.evaluation.conventions import Convention, check_convention
 from ynet3d.evaluation.failures import Failure
+from ynet3d.evaluation.lesion_summary import LesionSummary, summarise_lesions
 from ynet3d.evaluation.metrics import METRICS
 from ynet3d.evaluation.pooled import ClassPresence, PooledOverlap, pooled_overlap
 
@@ -67,6 +69,8 @@ class Evaluation:
         pooled: by class, overlap of the voxels of all cases thrown together.
         presence: by class, in how many cases prediction and reference have it.
         volumes: by class (headline liver and tumour), agreement of the volumes.
+        lesions: detection of tumours one by one.
+        burden: errors of the tumours' share of the liver.
     """
 
     cases: tuple[CaseEvaluation, ...]
@@ -78,6 +82,8 @@ class Evaluation:
     pooled: Mapping[str, PooledOverlap]
     presence: Mapping[str, ClassPresence]
     volumes: Mapping[str, VolumeAgreement]
+    lesions: LesionSummary
+    burden: BurdenSummary
 
     @property
     def class_names(self) -> tuple[str, str, str]:
@@ -146,6 +152,8 @@ def summarise(
             name: ClassPresence.of(case.classes[name].counts for case in gathered) for name in names
         },
         volumes={name: volume_agreement(*volumes(gathered, name)) for name in names[:2]},
+        lesions=summarise_lesions([case.lesions for case in gathered], draws),
+        burden=summarise_burden(case.burden for case in gathered),
     )
 
 
