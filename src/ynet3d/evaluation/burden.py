@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +58,7 @@ class BurdenSummary:
 
 
 def tumour_burden(
-    table: npt.NDArray[np.integer[Any]], *, convention: Literal["default", "lits"] = "default"
+    table: npt.NDArray[np.int64], *, convention: Literal["default", "lits"] = "default"
 ) -> TumourBurden:
     """The burdens of one case.
 
@@ -81,7 +81,7 @@ def tumour_burden(
     return TumourBurden(_burden(referred), prediction, convention)
 
 
-def _burden(voxels: npt.NDArray[np.integer[Any]]) -> float | None:
+def _burden(voxels: npt.NDArray[np.int64]) -> float | None:
     tumour = int(voxels[Label.TUMOUR])
     organ = tumour + int(voxels[Label.LIVER])
     return tumour / organ if organ else None

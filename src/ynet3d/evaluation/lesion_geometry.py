@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -78,6 +78,16 @@ class FoundLesions:
         components = self.components[_slices(inner - self.offset[:, None])]
         result[_slices(inner - box[:, :1])] = wanted[components]
         return result
+
+    def means(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """(lesions,), the mean in each lesion of `values`, which lie on the grid (i, j, k)."""
+        stop = self.offset + self.components.shape
+        crop = values.transpose(self.axes)[_slices(np.stack([self.offset, stop], axis=1))]
+        inside = self.components > 0
+        lesion = self.number_of[self.components[inside]] - 1
+        sums = np.bincount(lesion, weights=crop[inside], minlength=len(self.lesions))
+        voxels = np.array([lesion.voxels for lesion in self.lesions], dtype=np.int64)
+        return np.asarray(sums / voxels, dtype=np.float64)
 
 
 def find_lesions(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ynet3d.evaluation.lesion_geometry import Lesion, SizeClass
-from ynet3d.evaluation.lesions import LesionMatch, LesionMatching
+from ynet3d.evaluation.lesion_match import LesionMatch
+from ynet3d.evaluation.lesions import LesionMatching
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class LesionRow:
         overlap_voxels: how many of its voxels are tumour on the other side.
         iou: of its match, with all lesions merged in that; 0 without a match.
         dice: likewise.
+        assd_mm: average symmetric surface distance of its match; None without a match.
+        hd95_mm: 95th percentile of the same distances, the larger of both directions; likewise.
         detected_overlap: whether it counts as detected at any overlap.
         detected_iou50: whether it does at IoU > 0.5.
     """
@@ -43,6 +46,8 @@ class LesionRow:
     overlap_voxels: int
     iou: float
     dice: float
+    assd_mm: float | None
+    hd95_mm: float | None
     detected_overlap: bool
     detected_iou50: bool
 
@@ -96,6 +101,8 @@ def _row(
         overlap_voxels=sum(shared.values()),
         iou=match.iou if match else 0.0,
         dice=match.dice if match else 0.0,
+        assd_mm=match.assd_mm if match else None,
+        hd95_mm=match.hd95_mm if match else None,
         detected_overlap=detected_overlap,
         detected_iou50=detected_iou50,
     )

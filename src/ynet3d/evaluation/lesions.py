@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ynet3d.evaluation.detection import DetectionCounts
 from ynet3d.evaluation.lesion_geometry import Lesion, SizeClass, find_lesions
+from ynet3d.evaluation.lesion_match import LesionMatch, compare_lesions
 from ynet3d.evaluation.lits_matching import (
     LitsDetection,
     LitsMatching,
@@ -25,36 +26,6 @@ from ynet3d.evaluation.lits_matching import (
 )
 from ynet3d.evaluation.majority_matching import majority_groups
 from ynet3d.evaluation.overlaps import Group, Overlaps, find_overlaps
-
-
-@dataclass(frozen=True)
-class LesionMatch:
-    """Lesions of either side that are compared as one object.
-
-    Attributes:
-        prediction: numbers of the predicted lesions; several if the prediction is split.
-        reference: numbers of the reference lesions; several if one prediction bridges them.
-        prediction_voxels: of these lesions together.
-        reference_voxels: likewise.
-        overlap_voxels: voxels they share.
-    """
-
-    prediction: tuple[int, ...]
-    reference: tuple[int, ...]
-    prediction_voxels: int
-    reference_voxels: int
-    overlap_voxels: int
-
-    @property
-    def iou(self) -> float:
-        """Shared voxels / voxels of the union."""
-        union = self.reference_voxels + self.prediction_voxels - self.overlap_voxels
-        return self.overlap_voxels / union
-
-    @property
-    def dice(self) -> float:
-        """2 × shared voxels / voxels of both sides."""
-        return 2 * self.overlap_voxels / (self.reference_voxels + self.prediction_voxels)
 
 
 @dataclass(frozen=True)
@@ -69,6 +40,7 @@ class LesionMatching:
         reference_matches: for each reference lesion likewise.
         overlaps: which lesions share how many voxels.
         lits: how the LiTS scorer merges and matches; None in the default convention.
+        lits_objects: the merged lesions that the LiTS scorer compares, those left at IoU > 0.5.
     """
 
     convention: Literal["default", "lits"]
@@ -78,6 +50,7 @@ class LesionMatching:
     reference_matches: tuple[LesionMatch | None, ...]
     overlaps: Overlaps = field(repr=False)
     lits: LitsMatching | None = field(default=None, repr=False)
+    lits_objects: tuple[LesionMatch, ...] = field(default=(), repr=False)
 
     @property
     def matches(self) -> tuple[LesionMatch, ...]:
@@ -203,58 +176,65 @@ def match_lesions(
     """
     if prediction_mask.shape != reference_mask.shape:
         raise ValueError(f"shapes {prediction_mask.shape} and {reference_mask.shape} differ")
-    if convention == "default":
-        prediction, reference = (
-            find_lesions(mask, affine) for mask in (prediction_mask, reference_mask)
-        )
-        overlaps = find_overlaps(prediction, reference)
-        groups, lits = majority_groups(overlaps), None
-    elif convention == "lits":
-        prediction, reference = (
-            find_lesions(mask, affine, connectivity=6, numbering="place")
-            for mask in (prediction_mask, reference_mask)
-        )
-        overlaps = find_overlaps(prediction, reference)
-        lits = lits_matching(overlaps)
-        groups = lits.groups
-    else:
+    if convention not in ("default", "lits"):
         raise ValueError(f"convention must be 'default' or 'lits', found {convention!r}")
-    by_prediction: dict[int, LesionMatch] = {}
-    by_reference: dict[int, LesionMatch] = {}
-    for group in groups:
-        match = _match(overlaps, group)
-        by_prediction.update(dict.fromkeys(group.prediction, match))
-        by_reference.update(dict.fromkeys(group.reference, match))
-    if convention == "default":
-        for p in overlaps.by_prediction.keys() - by_prediction.keys():
-            by_prediction[p] = _best(
-                _match(overlaps, Group((p,), (r,))) for r in overlaps.by_prediction[p]
-            )
-        for r in overlaps.by_reference.keys() - by_reference.keys():
-            by_reference[r] = _best(
-                _match(overlaps, Group((p,), (r,))) for p in overlaps.by_reference[r]
-            )
+    lits_convention = convention == "lits"
+    prediction, reference = (
+        find_lesions(mask, affine, connectivity=6, numbering="place")
+        if lits_convention
+        else find_lesions(mask, affine)
+        for mask in (prediction_mask, reference_mask)
+    )
+    overlaps = find_overlaps(prediction, reference)
+    lits = lits_matching(overlaps) if lits_convention else None
+    by_prediction, by_reference = _groups(overlaps, lits)
+    objects = lits_detection(overlaps, lits, 0.5).objects if lits else ()
+    matches = {
+        group: compare_lesions(group, prediction, reference, overlaps, affine)
+        for group in {*by_prediction.values(), *by_reference.values(), *objects}
+    }
     return LesionMatching(
         convention=convention,
         prediction=prediction.lesions,
         reference=reference.lesions,
-        prediction_matches=tuple(by_prediction.get(x.number) for x in prediction.lesions),
-        reference_matches=tuple(by_reference.get(x.number) for x in reference.lesions),
+        prediction_matches=_in_order(prediction.lesions, by_prediction, matches),
+        reference_matches=_in_order(reference.lesions, by_reference, matches),
         overlaps=overlaps,
         lits=lits,
+        lits_objects=tuple(matches[group] for group in objects),
     )
 
 
-def _match(overlaps: Overlaps, group: Group) -> LesionMatch:
-    return LesionMatch(
-        prediction=group.prediction,
-        reference=group.reference,
-        prediction_voxels=sum(overlaps.prediction_voxels[p - 1] for p in group.prediction),
-        reference_voxels=sum(overlaps.reference_voxels[r - 1] for r in group.reference),
-        overlap_voxels=overlaps.shared(group.prediction, group.reference),
+def _groups(
+    overlaps: Overlaps, lits: LitsMatching | None
+) -> tuple[dict[int, Group], dict[int, Group]]:
+    """The group of each predicted and of each reference lesion that is matched."""
+    groups = majority_groups(overlaps) if lits is None else lits.groups
+    by_prediction = {number: group for group in groups for number in group.prediction}
+    by_reference = {number: group for group in groups for number in group.reference}
+    if lits is None:
+        for p in overlaps.by_prediction.keys() - by_prediction.keys():
+            pairs = [(p, r) for r in overlaps.by_prediction[p]]
+            by_prediction[p] = _pair_with_best_dice(pairs, overlaps)
+        for r in overlaps.by_reference.keys() - by_reference.keys():
+            pairs = [(p, r) for p in overlaps.by_reference[r]]
+            by_reference[r] = _pair_with_best_dice(pairs, overlaps)
+    return by_prediction, by_reference
+
+
+def _pair_with_best_dice(pairs: Iterable[tuple[int, int]], overlaps: Overlaps) -> Group:
+    def half_dice(pair: tuple[int, int]) -> float:
+        p, r = pair
+        both = overlaps.prediction_voxels[p - 1] + overlaps.reference_voxels[r - 1]
+        return overlaps.common[pair] / both
+
+    p, r = max(sorted(pairs), key=half_dice)
+    return Group((p,), (r,))
+
+
+def _in_order(
+    lesions: Iterable[Lesion], groups: dict[int, Group], matches: dict[Group, LesionMatch]
+) -> tuple[LesionMatch | None, ...]:
+    return tuple(
+        matches[groups[lesion.number]] if lesion.number in groups else None for lesion in lesions
     )
-
-
-def _best(matches: Iterable[LesionMatch]) -> LesionMatch:
-    """The highest Dice, the lowest numbers among equals."""
-    return min(matches, key=lambda match: (-match.dice, match.prediction, match.reference))

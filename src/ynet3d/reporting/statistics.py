@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-import cc3d
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import ConvexHull
 
-from ynet3d.components import bounding_box, label_components
 from ynet3d.errors import InputError
+from ynet3d.evaluation.lesion_geometry import find_lesions
 from ynet3d.labels import Label
-from ynet3d.volumes import Reorientation, Volume
+from ynet3d.volumes import Volume
 
 #: Tumour voxels that share a face, an edge or a corner are one tumour.
-CONNECTIVITY: Final = 26
+CONNECTIVITY: Final[Literal[26]] = 26
 
 DEFINITIONS = {
     "liver_ml": "the organ: labels 1 and 2",
@@ -31,9 +27,6 @@ DEFINITIONS = {
     "(x to the left, y to the back, z to the head)",
     "touches_border": "it reaches the edge of the scan, so that it may be cut off",
 }
-
-#: From this many points on, the convex hull is faster than comparing all pairs.
-_POINTS_FOR_HULL = 64
 
 
 def statistics(label: Volume, image: Volume | None = None) -> dict[str, Any]:
@@ -100,98 +93,21 @@ def _lesions(
     tumour: npt.NDArray[np.bool_], label: Volume, image: Volume | None
 ) -> list[dict[str, Any]]:
     """Every lesion, largest first."""
-    box = bounding_box(tumour)
-    if box is None:
-        return []
-    components = label_components(tumour[box], connectivity=CONNECTIVITY)
-    measured = cc3d.statistics(components)
-    voxels = measured["voxel_counts"].astype(np.int64)
-    offset = np.array([side.start for side in box], dtype=np.float64)
-    centroids = measured["centroids"].astype(np.float64) + offset
-    centroids_lps = (centroids @ label.affine[:3, :3].T + label.affine[:3, 3]) * (-1, -1, 1)
-    hu = None if image is None else _mean_per_component(components, image.array[box], voxels)
-    view, voxel_ml = _AxialView.of(label), label.voxel_ml
-    # cc3d numbers by place; lesions are numbered by volume, and by place among equals.
-    order = 1 + np.argsort(-voxels[1:], kind="stable")
+    found = find_lesions(tumour, label.affine, connectivity=CONNECTIVITY)
+    last = np.array([label.shape[axis] for axis in found.axes])
+    hu = None if image is None else found.means(image.array)
     lesions = []
-    for number_by_volume, component in enumerate(order.tolist(), start=1):
-        inside: tuple[slice, slice, slice] = measured["bounding_boxes"][component]
-        crop = view.to_canonical.apply(components[inside] == component)
-        sides = [
-            (side.start + int(start), side.stop + int(start))
-            for side, start in zip(inside, offset, strict=True)
-        ]
-        lesion = {
-            "id": number_by_volume,
-            "ml": int(voxels[component]) * voxel_ml,
-            "longest_axial_diameter_mm": view.longest_diameter_mm(crop),
-            "centroid_lps_mm": centroids_lps[component].tolist(),
-            "slices": crop.shape[0],
-            "touches_border": any(
-                start == 0 or stop == size
-                for (start, stop), size in zip(sides, label.shape, strict=True)
-            ),
+    for index, (measured, box) in enumerate(zip(found.lesions, found.boxes, strict=True)):
+        x, y, z = (label.affine[:3, :3] @ measured.centroid + label.affine[:3, 3]).tolist()
+        lesion: dict[str, Any] = {
+            "id": measured.number,
+            "ml": measured.volume_ml,
+            "longest_axial_diameter_mm": measured.diameter_mm,
+            "centroid_lps_mm": [-x, -y, z],
+            "slices": int(box[0, 1] - box[0, 0]),
+            "touches_border": bool((box[:, 0] == 0).any() or (box[:, 1] == last).any()),
         }
         if hu is not None:
-            lesion["hu"] = float(hu[component])
+            lesion["hu"] = float(hu[index])
         lesions.append(lesion)
     return lesions
-
-
-def _mean_per_component(
-    components: npt.NDArray[np.unsignedinteger[Any]],
-    image: npt.NDArray[Any],
-    voxels: npt.NDArray[np.int64],
-) -> npt.NDArray[np.float64]:
-    """Mean of `image` in each component (entry 0, the background, means nothing)."""
-    where = components > 0
-    sums = np.bincount(components[where], weights=image[where], minlength=len(voxels))
-    return sums / np.maximum(voxels, 1)
-
-
-@dataclass(frozen=True)
-class _AxialView:
-    """Axial slices of a grid: how to turn to them, and their in-plane geometry.
-
-    `plane` (2, 2) maps (row, column) differences in voxels to a plane in mm, keeping distances
-    even where rows and columns are not at right angles.
-    """
-
-    to_canonical: Reorientation
-    plane: npt.NDArray[np.float64]
-
-    @classmethod
-    def of(cls, volume: Volume) -> _AxialView:
-        to_canonical = Reorientation.of(volume.affine)
-        in_plane = volume.affine[:3, list(to_canonical.permutation[1:])]
-        plane = np.linalg.cholesky(in_plane.T @ in_plane)
-        return cls(to_canonical, np.asarray(plane, dtype=np.float64))
-
-    def longest_diameter_mm(self, lesion: npt.NDArray[np.bool_]) -> float:
-        """Largest in-plane distance between outer voxel corners, over the slices of `lesion`.
-
-        Only the two ends of each row can be ends of a diameter; slices whose bounding rectangle
-        is too small to hold a longer one are not looked at.
-        """
-        filled: npt.NDArray[np.bool_] = np.any(lesion, axis=2)
-        first = lesion.argmax(axis=2)
-        last = lesion.shape[2] - lesion[:, :, ::-1].argmax(axis=2)
-        limits = []
-        for k in np.flatnonzero(filled.any(axis=1)).tolist():
-            rows = np.flatnonzero(filled[k])
-            height = rows[-1] + 1 - rows[0]
-            width = last[k, rows].max() - first[k, rows].min()
-            diagonals = np.array([[height, width], [height, -width]]) @ self.plane
-            limits.append((float(np.linalg.norm(diagonals, axis=1).max()), k, rows))
-        longest = 0.0
-        for limit, k, rows in sorted(limits, key=lambda entry: -entry[0]):
-            if limit <= longest:
-                break
-            top = np.concatenate([rows, rows, rows + 1, rows + 1])
-            ends = np.concatenate([first[k, rows], last[k, rows]])
-            corners = np.column_stack([top, np.concatenate([ends, ends])]) @ self.plane
-            if len(corners) > _POINTS_FOR_HULL:
-                corners = corners[ConvexHull(corners).vertices]
-            apart = corners[:, None] - corners
-            longest = max(longest, math.sqrt(np.einsum("ijk,ijk->ij", apart, apart).max()))
-        return longest
