@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from ynet3d.evaluation.conventions import Convention, check_convention
 from ynet3d.labels import Label
 
 #: What the LiTS scorer takes for the burden of a prediction without label 1.
@@ -28,7 +28,7 @@ class TumourBurden:
 
     reference: float | None
     prediction: float | None
-    convention: Literal["default", "lits"]
+    convention: Convention
 
     @property
     def error(self) -> float | None:
@@ -58,7 +58,7 @@ class BurdenSummary:
 
 
 def tumour_burden(
-    table: npt.NDArray[np.int64], *, convention: Literal["default", "lits"] = "default"
+    table: npt.NDArray[np.int64], *, convention: Convention = "default"
 ) -> TumourBurden:
     """The burdens of one case.
 
@@ -70,10 +70,9 @@ def tumour_burden(
         convention: "default" or "lits".
 
     Raises:
-        ValueError: there is no such convention.
+        InputError: there is no such convention.
     """
-    if convention not in ("default", "lits"):
-        raise ValueError(f"convention must be 'default' or 'lits', found {convention!r}")
+    check_convention(convention)
     predicted, referred = table.sum(axis=1), table.sum(axis=0)
     prediction = _burden(predicted)
     if convention == "lits" and not predicted[Label.LIVER]:

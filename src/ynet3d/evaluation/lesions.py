@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from ynet3d.evaluation.conventions import Convention, check_convention
 from ynet3d.evaluation.detection import DetectionCounts
 from ynet3d.evaluation.lesion_geometry import Lesion, SizeClass, find_lesions
 from ynet3d.evaluation.lesion_match import LesionMatch, compare_lesions
@@ -43,7 +43,7 @@ class LesionMatching:
         lits_objects: the merged lesions that the LiTS scorer compares, those left at IoU > 0.5.
     """
 
-    convention: Literal["default", "lits"]
+    convention: Convention
     prediction: tuple[Lesion, ...]
     reference: tuple[Lesion, ...]
     prediction_matches: tuple[LesionMatch | None, ...]
@@ -152,7 +152,7 @@ def match_lesions(
     reference_mask: npt.NDArray[np.bool_],
     *,
     affine: npt.NDArray[np.float64],
-    convention: Literal["default", "lits"] = "default",
+    convention: Convention = "default",
 ) -> LesionMatching:
     """Find the lesions of two tumour masks and match them.
 
@@ -172,12 +172,12 @@ def match_lesions(
         convention: "default" or "lits".
 
     Raises:
-        ValueError: shapes differ, or there is no such convention.
+        ValueError: shapes differ.
+        InputError: there is no such convention.
     """
+    check_convention(convention)
     if prediction_mask.shape != reference_mask.shape:
         raise ValueError(f"shapes {prediction_mask.shape} and {reference_mask.shape} differ")
-    if convention not in ("default", "lits"):
-        raise ValueError(f"convention must be 'default' or 'lits', found {convention!r}")
     lits_convention = convention == "lits"
     prediction, reference = (
         find_lesions(mask, affine, connectivity=6, numbering="place")
