@@ -1,17 +1,11 @@
-"""Counting found, missed and invented lesions, per case and over many."""
+"""Counts of found, missed and invented lesions, and what follows from them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING
-
-from ynet3d.evaluation.lesion_geometry import SIZE_CLASSES, SizeClass
-
-if TYPE_CHECKING:
-    from ynet3d.evaluation.lesions import LesionMatching
 
 
 @dataclass(frozen=True)
@@ -70,59 +64,6 @@ class DetectionCounts:
             return None
         recall, precision = self.recall or 0.0, self.precision or 0.0
         return 2 * recall * precision / (recall + precision) if recall + precision else 0.0
-
-
-@dataclass(frozen=True)
-class DetectionSummary:
-    """Lesion detection over a data set at one threshold; lesions of all cases count alike.
-
-    Attributes:
-        minimum_iou: 0 for any overlap, otherwise a lesion is found if IoU > this.
-        cases: number of cases.
-        counts: over all cases.
-        by_size: the same by size class of the lesion itself, reference or predicted; empty in the
-            LiTS convention, whose scorer has no size classes.
-    """
-
-    minimum_iou: float
-    cases: int
-    counts: DetectionCounts
-    by_size: Mapping[SizeClass, DetectionCounts]
-
-    @property
-    def false_positives_per_scan(self) -> float:
-        """Mean number of them; with `counts.recall` a point of the free-response curve."""
-        return self.counts.false_positives / self.cases
-
-
-def summarise_detection(
-    matchings: Iterable[LesionMatching], minimum_iou: float
-) -> DetectionSummary:
-    """Add up the lesions of all cases (at least one).
-
-    Raises:
-        ValueError: see `LesionMatching.detection`.
-    """
-    cases = list(matchings)
-    sizes = SIZE_CLASSES if all(case.convention == "default" for case in cases) else ()
-    return DetectionSummary(
-        minimum_iou=minimum_iou,
-        cases=len(cases),
-        counts=total(case.detection(minimum_iou) for case in cases),
-        by_size={
-            size: total(case.detection(minimum_iou, size_class=size) for case in cases)
-            for size in sizes
-        },
-    )
-
-
-def lesion_wise_dice(matchings: Iterable[LesionMatching]) -> float | None:
-    """Mean Dice over the reference lesions of all cases; None without any.
-
-    Each counts with the Dice of its match (`LesionMatching.reference_matches`), 0 if missed.
-    """
-    values = [dice for case in matchings for dice in case.reference_dice]
-    return sum(values) / len(values) if values else None
 
 
 def total(counts: Iterable[DetectionCounts]) -> DetectionCounts:
