@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from conftest import REPOSITORY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -61,6 +62,15 @@ def test_smallest_p_is_reached_when_one_model_always_wins(n: int, p: float) -> N
     result = wilcoxon_signed_rank(np.arange(1, n + 1) / 100)
     assert result.p == result.smallest_p == smallest_p(n) == p
     assert result.rank_biserial == 1
+
+
+def test_the_table_of_smallest_p_in_the_docs() -> None:
+    text = (REPOSITORY / "docs" / "comparison.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    cases = next(row for row in rows if row[0] == "cases")[1:]
+    for start, tests in (("smallest p", 1), ("... after Holm, 3", 3), ("... after Holm, 5", 10)):
+        found = next(row for row in rows if row[0].startswith(start))[1:]
+        assert found == [f"{min(1, tests * smallest_p(int(n))):.3g}" for n in cases]
 
 
 def test_nothing_is_the_smallest_p_of_no_case() -> None:

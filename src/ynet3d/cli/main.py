@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ynet3d.cli import data, demo, evaluation, networks, phantom, prediction, training
+from ynet3d.cli import compare, data, demo, evaluation, networks, phantom, prediction, training
 from ynet3d.errors import YnetError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("predict")(prediction.predict)
 app.command("evaluate")(evaluation.evaluate)
+app.command("compare")(compare.compare)
 app.command("train")(training.train)
 app.command("networks")(networks.networks)
 app.command("phantom")(phantom.phantom)

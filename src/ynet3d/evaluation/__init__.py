@@ -10,8 +10,14 @@ from ynet3d.evaluation.cases import (
     LiverConvention,
     evaluate_pair,
 )
-from ynet3d.evaluation.comparison import Comparison, compare
-from ynet3d.evaluation.comparison_output import comparison_table, write_comparison
+from ynet3d.evaluation.comparison import (
+    Comparison,
+    ModelScores,
+    compare,
+    compare_files,
+    comparison_table,
+    write_comparison,
+)
 from ynet3d.evaluation.conventions import CONVENTIONS, EMPTY_CLASS_RULE, Convention
 from ynet3d.evaluation.counting import Confusion, confusion
 from ynet3d.evaluation.failures import Failure
@@ -44,12 +50,14 @@ __all__ = [
     "Failure",
     "LiverConvention",
     "MetricSummary",
+    "ModelScores",
     "Pair",
     "Pairing",
     "PooledOverlap",
     "SurfaceDistances",
     "VolumeAgreement",
     "compare",
+    "compare_files",
     "comparison_table",
     "confusion",
     "dice",

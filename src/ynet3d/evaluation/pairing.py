@@ -51,7 +51,7 @@ def match_pairs(predictions: str | Path, references: str | Path) -> Pairing:
     Raises:
         InputError: a path does not exist or holds no label map, or no two names match.
     """
-    found, expected = _label_files(Path(predictions)), _label_files(Path(references))
+    found, expected = label_files(Path(predictions)), label_files(Path(references))
     if Path(references).is_file() and len(found) == 1:
         return Pairing((Pair(_case_name(expected[0]), found[0], expected[0]),), (), ())
     found_by_key, expected_by_key = _by_key(found), _by_key(expected)
@@ -82,7 +82,12 @@ def match_pairs(predictions: str | Path, references: str | Path) -> Pairing:
     return Pairing(tuple(pairs), tuple(unpaired), without_reference)
 
 
-def _label_files(path: Path) -> list[Path]:
+def label_files(path: Path) -> list[Path]:
+    """The label maps that a path holds: itself, or those in it and in its folders per case.
+
+    Raises:
+        InputError: it does not exist, or holds none.
+    """
     if path.is_file():
         return [path]
     if not path.exists():

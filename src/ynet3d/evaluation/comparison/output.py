@@ -1,37 +1,26 @@
-"""A comparison as files and as tables on screen."""
+"""A comparison as files."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ynet3d.errors import InputError
 from ynet3d.evaluation.cases import CLASSES
-from ynet3d.evaluation.comparison import Comparison
-from ynet3d.evaluation.comparison_pairs import PairComparison
-from ynet3d.evaluation.comparison_plots import save_differences, save_scatter
-from ynet3d.evaluation.comparison_text import (
+from ynet3d.evaluation.comparison.comparing import Comparison
+from ynet3d.evaluation.comparison.differences import save_differences
+from ynet3d.evaluation.comparison.markdown import comparison_markdown
+from ynet3d.evaluation.comparison.pairs import PairComparison
+from ynet3d.evaluation.comparison.scatter import save_scatter
+from ynet3d.evaluation.comparison.sentences import (
     CASE_SETS,
     METHOD,
     case_sentences,
-    comparison_markdown,
-    difference,
-    effect,
-    headline_pairs,
-    means_row,
-    p_value,
-    plain,
     strength_sentences,
 )
+from ynet3d.evaluation.output import csv_text
 from ynet3d.files import ensure_output_folder, write_json, write_text
-
-if TYPE_CHECKING:
-    from rich.console import Group
-    from rich.table import Table
 
 _COLUMNS = (
     "class", "metric", "case_set", "model_a", "model_b", "n", "undefined_a", "undefined_b",
@@ -114,79 +103,6 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def comparison_table(comparison: Comparison) -> Group:
-    """Means, differences pair by pair, the cases that differ most, and what to know of them."""
-    from rich.console import Group
-    from rich.text import Text
-
-    notes = [
-        *case_sentences(comparison),
-        METHOD,
-        *strength_sentences(comparison),
-    ]
-    tables = [_means_table(comparison), _pairs_table(comparison)]
-    if any(comparison.differing_cases(class_name) for class_name in comparison.headline):
-        tables.append(_cases_table(comparison))
-    parts = [part for table in tables for part in (table, Text())]
-    return Group(*parts, Text(" ".join(notes)))
-
-
-def _means_table(comparison: Comparison) -> Table:
-    n = len(comparison.cases)
-    table = _table(f"Dice, mean ± standard deviation ({n} case{'s' if n > 1 else ''})")
-    table.add_column("model")
-    rows = [means_row(comparison, class_name, "dice") for class_name in comparison.headline]
-    for class_name, row in zip(comparison.headline, rows, strict=True):
-        table.add_column(f"{class_name} (n = {row.n})", justify="right", no_wrap=True)
-    for index, model in enumerate(comparison.models):
-        _add(table, [model, *(row.cells[index] for row in rows)])
-    return table
-
-
-def _pairs_table(comparison: Comparison) -> Table:
-    table = _table("Difference in Dice, pair by pair")
-    for title in ("class", "models"):
-        table.add_column(title)
-    for title in ("n", "median difference [95%]", "p", "p (Holm)", "effect"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for row in headline_pairs(comparison):
-        p = p_value(row.test.p if row.test else None)
-        models = f"{row.model_b} \u2212 {row.model_a}"
-        cells = [str(row.n), difference(row), p, p_value(row.p_holm), effect(row)]
-        _add(table, [row.class_name, models, *cells])
-    return table
-
-
-def _cases_table(comparison: Comparison) -> Table:
-    table = _table("Cases that differ most in Dice")
-    for title in ("class", "case"):
-        table.add_column(title)
-    for model in comparison.models:
-        table.add_column(model, justify="right")
-    for class_name in comparison.headline:
-        for case in comparison.differing_cases(class_name, limit=3):
-            dice = [plain(value, "dice") for value in case.values.values()]
-            _add(table, [class_name, case.case, *dice])
-    return table
-
-
-def _table(title: str) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    return Table(
-        box=SIMPLE_HEAD, pad_edge=False, show_edge=False, title=Text(title), title_justify="left"
-    )
-
-
-def _add(table: Table, cells: Sequence[str]) -> None:
-    """A row to the letter: a name may hold what rich takes for markup."""
-    from rich.text import Text
-
-    table.add_row(*map(Text, cells))
-
-
 def _row(row: PairComparison) -> list[Any]:
     test = row.test
     low, high = row.interval_95 or (None, None)
@@ -219,30 +135,21 @@ def _row(row: PairComparison) -> list[Any]:
 
 
 def _pairs_csv(comparison: Comparison) -> str:
-    return _csv([_COLUMNS, *map(_row, comparison.pairs)])
+    return csv_text(_COLUMNS, map(_row, comparison.pairs))
 
 
 def _paired_csv(comparison: Comparison) -> str:
     """Every case that any model has: one column per model, empty where undefined or not scored."""
-    rows: list[Sequence[Any]] = [("case", "class", "metric", "in_reference", *comparison.models)]
-    for case in comparison.every_case:
-        for class_name in comparison.class_names:
-            for metric in comparison.measured:
-                values = (
-                    comparison.value(model, case, class_name, metric) for model in comparison.models
-                )
-                has = comparison.in_reference(case, class_name)
-                rows.append((case, class_name, metric, has, *values))
-    return _csv(rows)
-
-
-def _csv(rows: Iterable[Iterable[Any]]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    for row in rows:
-        writer.writerow("" if cell is None else _cell(cell) for cell in row)
-    return buffer.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    return str(value).lower() if isinstance(value, bool) else value
+    rows = [
+        (
+            case,
+            class_name,
+            metric,
+            comparison.in_reference(case, class_name),
+            *(comparison.value(model, case, class_name, metric) for model in comparison.models),
+        )
+        for case in comparison.every_case
+        for class_name in comparison.class_names
+        for metric in comparison.measured
+    ]
+    return csv_text(("case", "class", "metric", "in_reference", *comparison.models), rows)

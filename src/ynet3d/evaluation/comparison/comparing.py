@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ynet3d.evaluation.cases import class_order
-from ynet3d.evaluation.comparison_checks import check_comparable
-from ynet3d.evaluation.comparison_pairs import CaseSet, PairComparison, compare_pairs
-from ynet3d.evaluation.scores import ClassScores, ModelScores
+from ynet3d.evaluation.comparison.checks import check_comparable
+from ynet3d.evaluation.comparison.pairs import CaseSet, PairComparison, compare_pairs
+from ynet3d.evaluation.comparison.scores import NO_PREDICTION, ClassScores, ModelScores
 from ynet3d.evaluation.significance import Floats, Friedman, friedman
 from ynet3d.evaluation.summary import Evaluation
 from ynet3d.volumes.formats import natural_key
@@ -201,7 +201,7 @@ def compare(
     cases = tuple(case for case in every if all(case in model.cases for model in scores.values()))
     incomplete = {
         case: {
-            name: model.failures.get(case, "no prediction")
+            name: model.failures.get(case, NO_PREDICTION)
             for name, model in scores.items()
             if case not in model.cases
         }

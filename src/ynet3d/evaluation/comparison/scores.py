@@ -9,6 +9,9 @@ from ynet3d.evaluation.cases import LiverConvention
 from ynet3d.evaluation.metrics import METRICS
 from ynet3d.evaluation.summary import Evaluation
 
+#: Why a case has no score: there is nothing to score.
+NO_PREDICTION = "no prediction"
+
 
 @dataclass(frozen=True)
 class ClassScores:
@@ -50,7 +53,7 @@ class ModelScores:
             cases={
                 case.name: {
                     class_name: ClassScores(
-                        values={metric: getattr(result.metrics, metric) for metric in METRICS},
+                        values={metric: result.value(metric) for metric in evaluation.metrics},
                         in_reference=result.in_reference,
                         reference_ml=result.reference_ml,
                     )
@@ -58,9 +61,11 @@ class ModelScores:
                 }
                 for case in evaluation.cases
             },
+            metrics=evaluation.metrics,
             failures={
-                failure.name: failure.reason for failure in getattr(evaluation, "failures", ())
+                failure.name: NO_PREDICTION if failure.missing else failure.reason
+                for failure in evaluation.failures
             },
             liver_convention=evaluation.liver_convention,
-            convention=getattr(evaluation, "convention", "default"),
+            convention=evaluation.convention,
         )

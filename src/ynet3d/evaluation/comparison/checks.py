@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from ynet3d.errors import InputError
 from ynet3d.evaluation.cases import CLASSES
-from ynet3d.evaluation.scores import ModelScores
+from ynet3d.evaluation.comparison.scores import ModelScores
 
 _LISTED = 3
 

@@ -1,0 +1,81 @@
+"""How the pictures of a comparison are laid out: in inches, on white, with room for names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ynet3d.evaluation.cases import CLASSES
+from ynet3d.evaluation.comparison.comparing import Comparison
+from ynet3d.files import atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, GREY, _GRID = "#1d2430", "#69727f", "#e3e7ed"
+_DPI = 150
+#: Longer names of cases and models are shortened.
+NAME_LENGTH = 22
+#: Differences in Dice below this are not worth a name.
+WORTH_NAMING = 0.005
+#: Inches at the top of a figure, for its heading.
+HEAD = 0.85
+
+
+def cases_title(comparison: Comparison) -> str:
+    """How many cases a picture shows."""
+    number, whole = len(comparison.cases), len(comparison.cases) + len(comparison.incomplete)
+    if number < whole:
+        return f"{number} of {whole} cases (those scored for every model)"
+    return f"{number} case{'s' if number > 1 else ''}"
+
+
+def class_title(class_name: str) -> str:
+    """A class and the labels it is made of."""
+    return f"{class_name} ({CLASSES[class_name].definition.split(',')[0]})"
+
+
+def model_label(name: str) -> str:
+    """A name of a model; long ones keep both ends."""
+    half = NAME_LENGTH // 2
+    return name if len(name) <= NAME_LENGTH else f"{name[:half]}…{name[1 - half :]}"
+
+
+def title_width(comparison: Comparison) -> float:
+    """Inches that the headings need at least."""
+    return max(7.0, 0.3 + 0.075 * len(comparison.data))
+
+
+def new_figure(width: float, height: float, title: str, *notes: str) -> Figure:
+    """A figure of a size in inches, with a heading and up to two lines below it."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    lines = [(title, 12.5, INK), *((note, 9, GREY) for note in notes if note)]
+    for (text, size, colour), y in zip(lines, (0.18, 0.46, 0.64), strict=False):
+        figure.text(
+            0.15 / width, 1 - y / height, text,
+            ha="left", va="top", fontsize=size, color=colour, parse_math=False,
+        )  # fmt: skip
+    return figure
+
+
+def add_axes(figure: Figure, x: float, y: float, width: float, height: float) -> Axes:
+    """Axes at a place in inches from the lower left corner."""
+    whole = figure.get_size_inches()
+    axes = figure.add_axes((x / whole[0], y / whole[1], width / whole[0], height / whole[1]))
+    axes.grid(color=_GRID, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=8, colors=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    return axes
+
+
+def save(figure: Figure, path: str | Path) -> None:
+    """Write a PNG."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png")
