@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,3 +17,25 @@ def real_data() -> Path:
     if not (folder / "README.md").is_file():
         pytest.skip("the real CT data (../shared/data) is not here")
     return folder
+
+
+@pytest.fixture
+def texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """All words that are drawn on pictures."""
+    from ynet3d.reporting import drawing
+    from ynet3d.reporting.canvas import Canvas
+
+    said: list[str] = []
+    in_canvas, in_axes = Canvas.text, drawing.draw_text
+
+    def canvas_text(self: Canvas, left: float, top: float, text: str, **options: Any) -> Any:
+        said.append(text)
+        return in_canvas(self, left, top, text, **options)
+
+    def axes_text(axes: Any, at: tuple[float, float], text: str, **options: Any) -> None:
+        said.append(text)
+        in_axes(axes, at, text, **options)
+
+    monkeypatch.setattr(Canvas, "text", canvas_text)
+    monkeypatch.setattr(drawing, "draw_text", axes_text)
+    return said

@@ -1,6 +1,7 @@
 """Pictures, statistics and pages: what people look at."""
 
 from ynet3d.reporting.curves import save_curves
+from ynet3d.reporting.network_comparison import ComparedCase, save_network_comparison
 from ynet3d.reporting.overlay import save_overlay
 from ynet3d.reporting.page import Case, CaseRow, Page, write_page
 from ynet3d.reporting.parts import Cell, Column, Headline, Picture, Table
@@ -13,6 +14,7 @@ __all__ = [
     "CaseRow",
     "Cell",
     "Column",
+    "ComparedCase",
     "Headline",
     "Page",
     "Picture",
@@ -20,6 +22,7 @@ __all__ = [
     "SectionPage",
     "Table",
     "save_curves",
+    "save_network_comparison",
     "save_overlay",
     "save_surface",
     "statistics",

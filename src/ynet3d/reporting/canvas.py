@@ -18,15 +18,22 @@ if TYPE_CHECKING:
 class Canvas:
     """A figure whose parts are placed in pixels from the top left corner."""
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        *,
+        background: str = style.BACKGROUND,
+        ink: str = style.TEXT,
+    ) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        self.width, self.height = width, height
+        self.width, self.height, self.ink = width, height, ink
         self.figure = Figure(
             figsize=(width / style.DPI, height / style.DPI),
             dpi=style.DPI,
-            facecolor=style.BACKGROUND,
+            facecolor=background,
         )
         self._agg = FigureCanvasAgg(self.figure)
 
@@ -54,7 +61,7 @@ class Canvas:
         self, left: float, top: float, text: str, *, size: float = 13.0, **options: Any
     ) -> Any:
         """Text whose middle line is `top` pixels below the upper edge; `size` in pixels."""
-        given = {"color": style.TEXT, "ha": "left", "va": "center", **options}
+        given = {"color": self.ink, "ha": "left", "va": "center", **options}
         return self.figure.text(
             left / self.width,
             1.0 - top / self.height,
@@ -66,12 +73,36 @@ class Canvas:
         )
 
     def legend(
-        self, left: float, top: float, colour: str, words: str, *, height: float = 20.0
+        self,
+        left: float,
+        top: float,
+        colour: str,
+        words: str,
+        *,
+        height: float = 20.0,
+        size: float = 17.0,
     ) -> float:
         """A swatch with words, centred on `top`; returns where the next one starts."""
-        self.block(left, top - height / 2, 22, height, colour)
-        drawn = self.text(left + 31, top, words, size=17)
-        return left + 31 + float(drawn.get_window_extent(self._agg.get_renderer()).width) + 34
+        self.block(left, top - height / 2, 1.3 * size, height, colour)
+        drawn = self.text(left + 1.8 * size, top, words, size=size)
+        return left + 1.8 * size + self.width_of(drawn) + 2 * size
+
+    def width_of(self, drawn: Any) -> float:
+        """Width in pixels of what `text` returned."""
+        return float(drawn.get_window_extent(self._agg.get_renderer()).width)
+
+    def fitted(
+        self, left: float, top: float, text: str, width: float, *, size: float, **options: Any
+    ) -> None:
+        """Text made smaller, by a third at most, and then cut, until it is `width` pixels wide."""
+        drawn = self.text(left, top, text, size=size, **options)
+        share = width / max(1.0, self.width_of(drawn))
+        if share >= 1.0:
+            return
+        drawn.set_fontsize(drawn.get_fontsize() * max(0.98 * share, 2 / 3))
+        while len(text) > 1 and self.width_of(drawn) > width:
+            text = text[:-1]
+            drawn.set_text(f"{text}…")
 
     def pixels(self) -> npt.NDArray[np.uint8]:
         """The drawn picture, shape (height, width, 3)."""

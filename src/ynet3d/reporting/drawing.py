@@ -69,12 +69,20 @@ def draw_mask(
 
 
 def draw_labels(
-    axes: Axes, labels: npt.NDArray[Any], size_mm: tuple[float, float], *, line: float = 1.4
+    axes: Axes,
+    labels: npt.NDArray[Any],
+    size_mm: tuple[float, float],
+    *,
+    line: float = 1.4,
+    fill: tuple[float, float] = (0.26, 0.40),
 ) -> None:
-    """Liver and tumours of a label slice as translucent fill with a crisp outline."""
+    """Liver and tumours of a label slice as translucent fill with a crisp outline.
+
+    `fill` is the opacity of the liver and of the tumours.
+    """
     organ, tumour = labels != Label.BACKGROUND, labels == Label.TUMOUR
-    draw_mask(axes, organ & ~tumour, size_mm, style.LIVER, fill=0.26, line=0.0)
-    draw_mask(axes, tumour, size_mm, style.TUMOUR, fill=0.40, line=0.0)
+    draw_mask(axes, organ & ~tumour, size_mm, style.LIVER, fill=fill[0], line=0.0)
+    draw_mask(axes, tumour, size_mm, style.TUMOUR, fill=fill[1], line=0.0)
     draw_mask(axes, organ, size_mm, style.LIVER, line=line)
     draw_mask(axes, tumour, size_mm, style.TUMOUR, line=line)
 
@@ -118,22 +126,29 @@ def draw_text(
     )
 
 
-def draw_letters(axes: Axes, letters: str, size: tuple[float, float]) -> None:
+def draw_letters(
+    axes: Axes, letters: str, size: tuple[float, float], *, scale: float = 1.0
+) -> None:
     """Patient directions at the left, right, top and bottom edge; `size` of the axes in pixels."""
-    inset = 13.0 / size[0], 13.0 / size[1]
+    inset = 13.0 * scale / size[0], 13.0 * scale / size[1]
     places = (inset[0], 0.5), (1.0 - inset[0], 0.5), (0.5, inset[1]), (0.5, 1.0 - inset[1])
     for letter, place in zip(letters, places, strict=True):
-        draw_text(axes, place, letter, size=15.0, fontweight="bold")
+        draw_text(axes, place, letter, size=15.0 * scale, fontweight="bold")
 
 
-def draw_scale_bar(axes: Axes, width_mm: float, size: tuple[float, float]) -> None:
+def draw_scale_bar(
+    axes: Axes, width_mm: float, size: tuple[float, float], *, scale: float = 1.0
+) -> None:
     """A scale bar in the lower right corner of axes that are `width_mm` and `size` pixels large."""
     from matplotlib.lines import Line2D
 
     bar = style.fit_scale_bar(width_mm, share=0.3)
-    right, bottom = 1.0 - 16.0 / size[0], 16.0 / size[1]
+    right, bottom = 1.0 - 16.0 * scale / size[0], 16.0 * scale / size[1]
     left = right - bar / width_mm
-    for colour, width in (("#000000c0", 3.0 + 2 * _HALO), (style.TEXT, 3.0)):
+    for colour, width in (
+        ("#000000c0", 3.0 * scale + 2 * _HALO),
+        (style.TEXT, 3.0 * scale),
+    ):
         axes.add_line(
             Line2D(
                 [left, right],
@@ -144,8 +159,8 @@ def draw_scale_bar(axes: Axes, width_mm: float, size: tuple[float, float]) -> No
                 solid_capstyle="butt",
             )
         )
-    middle = (left + right) / 2.0, 1.0 - bottom - 13.0 / size[1]
-    draw_text(axes, middle, f"{bar} mm", size=12.0)
+    middle = (left + right) / 2.0, 1.0 - bottom - 13.0 * scale / size[1]
+    draw_text(axes, middle, f"{bar} mm", size=12.0 * scale)
 
 
 def draw_ticks(axes: Axes, at_mm: tuple[float, float], size_mm: tuple[float, float]) -> None:

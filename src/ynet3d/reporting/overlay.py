@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ynet3d.errors import InputError
 from ynet3d.labels import RESEARCH_USE
 from ynet3d.reporting import drawing, style
 from ynet3d.reporting.canvas import Canvas
@@ -20,6 +19,8 @@ from ynet3d.reporting.views import (
     evenly_spaced,
     focus,
     foreground_box,
+    refuse_other_grids,
+    union,
 )
 from ynet3d.reporting.words import liver_words, shortened, tumour_words
 from ynet3d.volumes.volume import Volume
@@ -64,13 +65,7 @@ def save_overlay(
     Raises:
         InputError: a label map is on another grid than the image.
     """
-    for name, volume in (("label map", label), ("reference", reference)):
-        if volume is not None and not image.same_grid(volume):
-            raise InputError(
-                f"The {name} ({volume.source or 'in memory'}, shape {volume.shape}) lies on "
-                f"another grid than the image ({image.source or 'in memory'}, shape "
-                f"{image.shape}): give the one that belongs to this image."
-            )
+    refuse_other_grids(image, {"label map": label, "reference": reference})
     scene = _Scene(image, label, reference)
     slices = scene.montage()
     size = scene.anatomy.size_mm(Plane.AXIAL, scene.montage_box)
@@ -144,7 +139,7 @@ class _Scene:
             other = foreground_box(self.references.array)
             if other is not None:
                 self.point = focus(self.references.array, other)
-                self.box = other if box is None else _union(box, other)
+                self.box = other if box is None else union(box, other)
         self.body = self._body()
         self.montage_box = self._montage_box()
 
@@ -153,7 +148,7 @@ class _Scene:
         top, bottom, left, right = body_box(self.anatomy.cut(Plane.AXIAL, self.point[0]))
         body: Box = (self.anatomy.whole[0], (top, bottom), (left, right))
         if self.box is not None:
-            body = _union(body, self.box)
+            body = union(body, self.box)
         return self.anatomy.grow(body, (0.0, _AROUND_BODY_MM, _AROUND_BODY_MM))
 
     def view_box(self, plane: Plane) -> Box:
@@ -264,10 +259,3 @@ def _draw_header(
     height = 20 if scene.reference is None else 4
     for colour, words in entries:
         left = canvas.legend(left, 82, colour, words, height=height)
-
-
-def _union(one: Box, other: Box) -> Box:
-    first, second, third = (
-        (min(a[0], b[0]), max(a[1], b[1])) for a, b in zip(one, other, strict=True)
-    )
-    return first, second, third

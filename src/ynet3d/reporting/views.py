@@ -6,6 +6,7 @@ thousand slices costs no more memory than the scan itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from ynet3d.errors import InputError
 from ynet3d.labels import Label
 from ynet3d.volumes.orientation import Reorientation
 from ynet3d.volumes.volume import Volume
@@ -109,6 +111,21 @@ class Anatomy:
         return grown[0], grown[1], grown[2]
 
 
+def refuse_other_grids(image: Volume, labels: Mapping[str, Volume | None]) -> None:
+    """Make sure that label maps, given by their names for people, lie on the image's grid.
+
+    Raises:
+        InputError: one does not.
+    """
+    for name, label in labels.items():
+        if label is not None and not image.same_grid(label):
+            raise InputError(
+                f"The {name} ({label.source or 'in memory'}, shape {label.shape}) lies on "
+                f"another grid than the image ({image.source or 'in memory'}, shape "
+                f"{image.shape}): give the one that belongs to this image."
+            )
+
+
 def foreground_box(array: npt.NDArray[Any]) -> Box | None:
     """First and one past the last voxel above 0 along each axis; None if there is none.
 
@@ -128,6 +145,14 @@ def foreground_box(array: npt.NDArray[Any]) -> Box | None:
     ranges = [_extent(np.any(shadow, axis=1)), _extent(np.any(shadow, axis=0))]
     ranges.insert(slowest, _extent(occupied))
     return ranges[0], ranges[1], ranges[2]
+
+
+def union(one: Box, other: Box) -> Box:
+    """The smallest box around two boxes."""
+    first, second, third = (
+        (min(a[0], b[0]), max(a[1], b[1])) for a, b in zip(one, other, strict=True)
+    )
+    return first, second, third
 
 
 def crop(array: npt.NDArray[Any], box: Box) -> npt.NDArray[Any]:
