@@ -27,6 +27,7 @@ SHAPE = (8, 7, 6)
 def scan() -> np.ndarray:
     image = np.full(SHAPE, -1000.0, dtype=np.float32)
     image[1:7, 1:6, 1:5] = np.random.default_rng(0).integers(-100, 200, (6, 5, 4))
+    image[2:6, 2:5, 2:4] = np.random.default_rng(1).integers(60, 140, (4, 3, 2))
     return image
 
 
@@ -107,6 +108,18 @@ def test_flags(mixed: Path) -> None:
         for flag in result.flags:
             assert flag.sentence.endswith(".")
             assert "\n" not in flag.sentence
+
+
+def test_a_label_that_is_flipped(tmp_path: Path) -> None:
+    image = np.full(SHAPE, -1000.0, dtype=np.float32)
+    image[1:5, 1:5, 1:4] = 110
+    image[0, 0, 0] = 900
+    label = (image == 110).astype(np.uint8)
+    put_case(tmp_path, 0, image, label)
+    for number in (1, 2, 3):
+        put_case(tmp_path, number, image, np.flip(label, number - 1))
+    warnings = {name: codes(result, Severity.WARNING) for name, result in check(tmp_path).items()}
+    assert warnings == {"volume-0": set()} | {f"volume-{n}": {"liver-hu"} for n in (1, 2, 3)}
 
 
 def test_figures(mixed: Path) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from ynet3d.datasets import Case, LabelFile, open_dataset
+from ynet3d.cli.options import Kind
+from ynet3d.datasets import LAYOUTS, Case, LabelFile, dataset_fingerprint, open_dataset
 from ynet3d.errors import InputError
 from ynet3d.volumes import Volume, write_label, write_volume
 
@@ -323,3 +326,54 @@ def test_a_csv_of_another_purpose_does_not_matter(tmp_path: Path) -> None:
     put_image(tmp_path / "volume-0.nii")
     (tmp_path / "notes.csv").write_bytes(b"\xff\xfe\x00\x81")
     assert open_dataset(tmp_path).kind == "lits"
+
+
+def test_fingerprint_of_a_data_set(tmp_path: Path) -> None:
+    put_image(tmp_path / "a" / "volume-1.nii")
+    put_label(tmp_path / "a" / "segmentation-1.nii")
+    put_image(tmp_path / "a" / "volume-2.nii", value=60)
+    before = dataset_fingerprint(open_dataset(tmp_path / "a"))
+    assert before == dataset_fingerprint(open_dataset(tmp_path / "a"))
+    assert len(before) == 32
+    # Elsewhere, in other folders: the same cases.
+    shutil.copytree(tmp_path / "a", tmp_path / "b" / "c")
+    moved = tmp_path / "b"
+    (moved / "d").mkdir()
+    (moved / "c" / "volume-2.nii").rename(moved / "d" / "volume-2.nii")
+    assert dataset_fingerprint(open_dataset(moved)) == before
+    # Another patient, another label, a case less: not the same.
+    (moved / "c" / "cases.csv").write_text("case,patient\n1,A\n", encoding="utf-8")
+    assert dataset_fingerprint(open_dataset(moved)) != before
+    (moved / "c" / "cases.csv").unlink()
+    put_label(moved / "c" / "segmentation-1.nii", top=1)
+    assert dataset_fingerprint(open_dataset(moved)) != before
+    (tmp_path / "a" / "volume-2.nii").unlink()
+    assert dataset_fingerprint(open_dataset(tmp_path / "a")) != before
+
+
+def test_files_are_read_once_for_fingerprints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_image(tmp_path / "volume-1.nii")
+    reads: list[Path] = []
+
+    def counted(path: Path) -> Iterator[bytes]:
+        reads.append(path)
+        yield path.read_bytes()
+
+    monkeypatch.setattr("ynet3d.datasets.case._contents", counted)
+    dataset = open_dataset(tmp_path)
+    first = dataset.cases[0].fingerprint()
+    dataset_fingerprint(dataset)
+    dataset_fingerprint(open_dataset(tmp_path))
+    assert len(reads) == 1
+    put_image(tmp_path / "volume-1.nii", value=61)
+    assert dataset.cases[0].fingerprint() != first
+    assert len(reads) == 2
+
+
+def test_every_kind_is_in_the_help() -> None:
+    help_text = get_args(Kind)[1].help
+    assert help_text is not None
+    listed = help_text.rstrip(".").split(": ")[1].split(", ")
+    assert sorted(listed) == sorted(["auto", *LAYOUTS])

@@ -15,5 +15,9 @@ Labels = Annotated[
     Path | None, typer.Option(help="Folder of the labels, if they do not lie beside the images.")
 ]
 Kind = Annotated[
-    str, typer.Option(help="Layout of the data set: auto, lits, decathlon, ircadb, pairs, csv.")
+    str,
+    typer.Option(
+        help="Layout of the data set: auto, lits, decathlon, nnunet, ircadb, chaos, bids, pairs, "
+        "csv."
+    ),
 ]

@@ -1,9 +1,11 @@
 """Which cases exist, checking them, splitting them."""
 
-from ynet3d.datasets.case import Case, LabelFile, LabelSource
+from ynet3d.datasets.case import Case
 from ynet3d.datasets.check_report import check_table, write_check_csv
 from ynet3d.datasets.checking import CaseCheck, Flag, Severity, check_case, check_dataset
 from ynet3d.datasets.dataset import DataSet
+from ynet3d.datasets.fingerprint import dataset_fingerprint
+from ynet3d.datasets.label_source import LabelFile, LabelSource
 from ynet3d.datasets.opening import LAYOUTS, open_dataset
 from ynet3d.datasets.split_file import read_split, write_split
 from ynet3d.datasets.splitting import PAPER_RATIO, Split, make_split
@@ -22,6 +24,7 @@ __all__ = [
     "check_case",
     "check_dataset",
     "check_table",
+    "dataset_fingerprint",
     "make_split",
     "open_dataset",
     "read_split",

@@ -5,39 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from ynet3d.datasets.grids import grid_difference
+from ynet3d.datasets.label_source import LabelSource
 from ynet3d.errors import InputError
 from ynet3d.labels import NUM_CLASSES
-from ynet3d.volumes import Volume, read_label, read_volume
+from ynet3d.volumes import Volume, read_volume
 
 _CHUNK_BYTES = 1 << 20
-
-
-class LabelSource(Protocol):
-    """Where the labels of a case are, and how they are read."""
-
-    @property
-    def path(self) -> Path:
-        """File or folder, for messages and fingerprints."""
-
-    def read(self, image: Volume) -> Volume:
-        """The label map, uint8, values not yet checked; `image` gives the grid if one is needed."""
-
-
-@dataclass(frozen=True)
-class LabelFile:
-    """A label map in one file, with a grid of its own."""
-
-    path: Path
-
-    def read(self, image: Volume) -> Volume:
-        """The label map as the file has it; `image` only gives a DICOM SEG its grid."""
-        return read_label(self.path, like=image)
+_State = tuple[tuple[str, int, int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -110,11 +90,12 @@ class Case:
                 f"Case {self.name} has no label: give one beside {self.image}, "
                 "or use the case for prediction only."
             )
-        if not self.label.path.exists():
-            raise InputError(
-                f"The label of case {self.name} is missing: {self.label.path} does not exist; "
-                "put it there, or take the case out of the list."
-            )
+        for path in (self.label.path, *self.label.paths):
+            if not path.exists():
+                raise InputError(
+                    f"The label of case {self.name} is missing: {path} does not exist; "
+                    "put it there, or take the case out of the list."
+                )
         return self.label
 
     @property
@@ -125,32 +106,63 @@ class Case:
     def fingerprint(self) -> str:
         """A digest (32 hexadecimal digits) of what is in the image's and the label's files.
 
+        Asked again while no file has changed, it is not read again.
+
         Raises:
             InputError: a file is missing or cannot be read.
         """
         # Contents, not names and times: a data set that was moved or copied keeps its cache, and a
         # label corrected in place never meets the old one. Hashing costs less than unpacking gzip.
-        digest = hashlib.blake2b(digest_size=16)
-        for part in (self.image, self.label_path):
-            digest.update(b"|part|")
-            if part is not None:
-                for piece in _contents(part):
-                    digest.update(piece)
-        return digest.hexdigest()
+        parts = (self.image, *((None,) if self.label is None else self.label.paths))
+        coding = "" if self.label is None else self.label.coding
+        return _digest(parts, coding, tuple(_state(part) for part in parts))
+
+
+@lru_cache(maxsize=4096)
+def _digest(parts: tuple[Path | None, ...], coding: str, state: tuple[_State, ...]) -> str:
+    """Digest of the contents; `state` makes sure that it is taken again once a file has changed."""
+    digest = hashlib.blake2b(coding.encode(), digest_size=16)
+    for part in parts:
+        digest.update(b"|part|")
+        if part is not None:
+            for piece in _contents(part):
+                digest.update(piece)
+    return digest.hexdigest()
+
+
+def _state(path: Path | None) -> _State:
+    """Name, inode, size and time of change of every file of a part."""
+    if path is None:
+        return ()
+    try:
+        found = [(str(file.absolute()), file.stat()) for file in _files(path)]
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    return tuple(
+        (name, stat.st_ino, stat.st_size, max(stat.st_mtime_ns, stat.st_ctime_ns))
+        for name, stat in found
+    )
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
 
 
 def _contents(path: Path) -> Iterator[bytes]:
     """The bytes of a file, or of all files of a folder, each announced by its name and size."""
     try:
-        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-        for file in files:
+        for file in _files(path):
             name = file.relative_to(path).as_posix() if path.is_dir() else ""
             yield f"|{name}|{file.stat().st_size}|".encode()
             with file.open("rb") as stream:
                 while chunk := stream.read(_CHUNK_BYTES):
                     yield chunk
     except OSError as error:
-        raise InputError(
-            f"{error.filename or path} cannot be read ({error.strerror}): check that it is there "
-            "and that its permissions allow reading."
-        ) from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"{error.filename or path} cannot be read ({error.strerror}): check that it is there "
+        "and that its permissions allow reading."
+    )

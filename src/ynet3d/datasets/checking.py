@@ -17,6 +17,11 @@ from ynet3d.labels import NUM_CLASSES, Label
 from ynet3d.progress import Progress
 from ynet3d.volumes import Volume, ct_problems
 
+#: Below this is fat or air. At most 0.6 % of the voxels of a liver lie there in 27 real scans
+#: (25 of LiTS, 2 of 3D-IRCADb), and at least 3.6 % once the mask is flipped along any axis.
+_FAT_HU = -30.0
+_MOST_FAT = 0.02
+
 
 class Severity(Enum):
     """How much a flag matters."""
@@ -156,9 +161,30 @@ def _label_flags(
             f"The label of case {case.name} has no voxel of liver (1): check that it belongs to "
             "this image and is coded as 0, 1, 2.",
         )
+    elif difference is None:
+        share = _share_of_fat(image, label)
+        if share > _MOST_FAT:
+            yield Flag(
+                "liver-hu",
+                f"Of the voxels that the label of case {case.name} calls liver, "
+                f"{100 * share:.0f} % are fat or air (below {_FAT_HU:g} HU), where a liver has "
+                "next to none: check that the label is of this image, not flipped, and with its "
+                "slices in the right order (a very fatty liver can be an exception).",
+                Severity.WARNING,
+            )
     if Label.TUMOUR not in values:
         text = f"The label of case {case.name} has no tumour, which is fine for a healthy liver."
         yield Flag("no-tumour", text, Severity.INFORMATION)
+
+
+def _share_of_fat(image: Volume, label: Volume) -> float:
+    """Share of the liver's voxels (label 1) that are not soft tissue."""
+    inside = fat = 0
+    for k in range(label.shape[2]):
+        hu = image.array[:, :, k][label.array[:, :, k] == Label.LIVER]
+        inside += hu.size
+        fat += int(np.count_nonzero(hu < _FAT_HU))
+    return fat / inside
 
 
 def _counts(label: Volume) -> npt.NDArray[np.int64]:

@@ -16,7 +16,7 @@ class DataSet:
 
     Attributes:
         name: for logs and split files.
-        kind: the layout it was read from: "lits", "decathlon", "ircadb", "pairs" or "csv".
+        kind: the layout it was read from, by its name in `LAYOUTS`.
         root: the folder (or the CSV) that was opened.
         cases: those with an image, in natural order, with unique names.
         without_image: name and path of labels whose image is not there.

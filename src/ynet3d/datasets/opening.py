@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ynet3d.datasets.dataset import DataSet
+from ynet3d.datasets.layouts.bids import is_bids, read_bids
+from ynet3d.datasets.layouts.chaos import is_chaos, read_chaos
 from ynet3d.datasets.layouts.decathlon import is_decathlon, read_decathlon
 from ynet3d.datasets.layouts.found import Found, visible_files
 from ynet3d.datasets.layouts.ircadb import is_ircadb, read_ircadb
 from ynet3d.datasets.layouts.lits import is_lits, read_lits
+from ynet3d.datasets.layouts.nnunet import is_nnunet, read_nnunet
 from ynet3d.datasets.layouts.pairs import is_pairs, read_pairs
 from ynet3d.datasets.layouts.table import is_table, read_table
 from ynet3d.errors import InputError
@@ -32,9 +35,20 @@ class Layout:
 
 #: In the order in which `kind="auto"` tries them.
 LAYOUTS: dict[str, Layout] = {
+    "nnunet": Layout(
+        is_nnunet,
+        read_nnunet,
+        "nnU-Net's DatasetXXX_Name with its dataset.json, imagesTr and labelsTr",
+    ),
     "decathlon": Layout(is_decathlon, read_decathlon, "Task03_Liver with its dataset.json"),
     "ircadb": Layout(
         is_ircadb, read_ircadb, "3D-IRCADb patient folders with PATIENT_DICOM and MASKS_DICOM"
+    ),
+    "chaos": Layout(
+        is_chaos, read_chaos, "CHAOS's CT patients with DICOM_anon and Ground (masks as PNG)"
+    ),
+    "bids": Layout(
+        is_bids, read_bids, "BIDS-style sub-*/ct/sub-*_ct.nii.gz with labels below derivatives"
     ),
     "csv": Layout(is_table, read_table, "a CSV with the columns image and label"),
     "lits": Layout(is_lits, read_lits, "volume-N.nii[.gz] with segmentation-N.nii[.gz]"),
@@ -58,7 +72,7 @@ def open_dataset(
 
     Args:
         path: the folder of the data set, or a CSV.
-        kind: "lits", "decathlon", "ircadb", "pairs", "csv", or "auto" to recognise it.
+        kind: a name in `LAYOUTS`, or "auto" to recognise it.
         labels: folder of the labels, if they do not lie in `path`, which then holds the images.
         licence: what is known of the data's licence, if the data set does not say it itself.
 
@@ -72,7 +86,7 @@ def open_dataset(
     if kind == "auto" and root.is_file():
         kind = "csv"
     elif kind == "auto":
-        allowed = LAYOUTS if len(folders) == 1 else ("lits", "pairs")
+        allowed = LAYOUTS if len(folders) == 1 else ("lits", "bids", "pairs")
         fitting = [name for name in allowed if LAYOUTS[name].fits(folders)]
         if not fitting:
             raise InputError(_nothing_fits(root))

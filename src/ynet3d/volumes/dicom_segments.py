@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ynet3d.errors import InputError
+from ynet3d.label_names import is_elsewhere, label_of_name, labels_of_names
 from ynet3d.labels import Label
 
 #: Coded concepts (scheme, value), of SNOMED CT and of its older form in DICOM. The words of a
@@ -27,25 +27,6 @@ _TUMOUR_CODES = {
     ("SCT", "68453008"),
     ("SRT", "M-80103"),
 }
-_TUMOUR = re.compile(
-    r"tumou?r|lesion|neoplas|metasta|carcinoma|cancer|malignan|\bmass(es)?\b|\bhcc\b|\bcrlm\b"
-)
-#: Nothing but the whole organ: a cyst, a lobe or a vessel of the liver is not the liver.
-_LIVER = re.compile(
-    r"((whole|entire|total|ct) )*liver( (structure|organ|parenchyma|mask|seg|segmentation|\d+))*"
-)
-_LIVER_WITHOUT_TUMOUR = re.compile(
-    r"(healthy|normal|non ?(tumou?r|lesion)(al|ous)?|tumou?r free) liver( parenchyma)?"
-    r"|liver( parenchyma)? (without|excluding|minus) (the )?(tumou?r|lesion|metasta|mass)\w*"
-)
-#: What else is drawn in the abdomen, and is background here.
-_OTHER = re.compile(
-    r"\bvein|\bvena\b|venous|arter|aort|vessel|vascul|\bportal\b|^hepatic$|remnant|spleen|splen"
-    r"|kidney|renal|pancrea|stomach|gastr|gall ?bladder|\bbil|\bduct|esophag|duoden|bowel"
-    r"|colon|intestin|rectum|bladder|prostate|\buter|\bovar|lung|trachea|heart|cardi|\brib|vertebra"
-    r"|spine|spinal|bone|sacrum|femur|\bhip|humerus|scapula|clavic|stern|skull|brain|muscle"
-    r"|psoas|autochthon|glute|skin|lymph|thyroid|background"
-)
 
 
 @dataclass(frozen=True)
@@ -81,7 +62,13 @@ def classes_of(segments: Sequence[Segment], name: str) -> dict[int, Label]:
     Raises:
         InputError: a segment that is none of these, or neither liver nor tumour among them.
     """
-    found = {segment.number: _class_of(segment) for segment in segments}
+    in_words = [f"{each.label} {each.meaning} {each.region}" for each in segments]
+    found = {
+        segment.number: None if together is None and each is Label.TUMOUR else each
+        for segment, each, together in zip(
+            segments, map(_class_of, segments), labels_of_names(in_words), strict=True
+        )
+    }
     unclear = [segment for segment in segments if found[segment.number] is None]
     if unclear:
         raise InputError(
@@ -99,14 +86,11 @@ def classes_of(segments: Sequence[Segment], name: str) -> dict[int, Label]:
 
 
 def _class_of(segment: Segment) -> Label | None:
-    by_type, by_label = _class_of_type(segment), _class_of_words(segment.label)
-    known = {by_type, by_label} - {None}
+    known = {_class_of_type(segment), label_of_name(segment.label)} - {None}
     if len(known) != 1:
         return None
     found = known.pop()
-    elsewhere = _OTHER.search(_words(segment.region)) or (
-        _OTHER.search(_words(segment.label)) or _OTHER.search(_words(segment.meaning))
-    )
+    elsewhere = any(map(is_elsewhere, (segment.label, segment.meaning, segment.region)))
     return None if found is Label.TUMOUR and elsewhere else found
 
 
@@ -115,20 +99,7 @@ def _class_of_type(segment: Segment) -> Label | None:
         return Label.LIVER
     if segment.code in _TUMOUR_CODES:
         return Label.TUMOUR
-    return _class_of_words(segment.meaning)
-
-
-def _class_of_words(text: str) -> Label | None:
-    words = _words(text)
-    if _LIVER.fullmatch(words) or _LIVER_WITHOUT_TUMOUR.fullmatch(words):
-        return Label.LIVER
-    if _TUMOUR.search(words):
-        return Label.TUMOUR
-    return Label.BACKGROUND if _OTHER.search(words) else None
-
-
-def _words(text: str) -> str:
-    return re.sub(r"[\W_]+", " ", text).strip().casefold()
+    return label_of_name(segment.meaning)
 
 
 def _listed(segments: Sequence[Segment]) -> str:

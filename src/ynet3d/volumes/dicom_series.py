@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from ynet3d.volumes.dicom_headers import CT_SLICE, SliceHeader, scan_folder
 
 #: A series counts as axial when its slice normal lies within 45 degrees of head-to-foot.
 _AXIAL_COSINE = float(np.cos(np.radians(45.0)))
+#: Fewer slices than this are no scan, whatever their UIDs.
+_FEWEST_SLICES = 4
+_UIDS = ("series_uid", "study_uid", "frame_uid")
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def list_series(folder: str | Path) -> list[SeriesSummary]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder: give the folder of the DICOM files.")
-    return [summarise(group) for group in group_series(scan_folder(folder))]
+    return [summarise(group) for group in group_series(_without_single_uids(scan_folder(folder)))]
 
 
 def group_series(headers: Sequence[SliceHeader]) -> list[list[SliceHeader]]:
@@ -71,6 +75,23 @@ def group_series(headers: Sequence[SliceHeader]) -> list[list[SliceHeader]]:
         )
 
     return sorted(groups.values(), key=rank)
+
+
+def _without_single_uids(headers: Sequence[SliceHeader]) -> Sequence[SliceHeader]:
+    """Headers less the UIDs that no two CT slices share, if those of the series are such.
+
+    Some tools that take out identities give each file a new UID, but no series of one slice is a
+    scan.
+    """
+    slices = [header for header in headers if header.role == CT_SLICE]
+    if len(slices) < _FEWEST_SLICES or _shared(slices, "series_uid"):
+        return headers
+    single: dict[str, Any] = {uid: "" for uid in _UIDS if not _shared(slices, uid)}
+    return [replace(header, **single) for header in headers]
+
+
+def _shared(slices: Sequence[SliceHeader], uid: str) -> bool:
+    return len({getattr(header, uid) for header in slices}) < len(slices)
 
 
 def _key(header: SliceHeader) -> tuple[object, ...]:
@@ -114,7 +135,7 @@ def choose_series(
     Raises:
         InputError: there is no such series, or it is no CT scan.
     """
-    groups = group_series(headers)
+    groups = group_series(_without_single_uids(headers) if series is None else headers)
     if series is None:
         group = groups[0]
         summary = summarise(group)
@@ -144,7 +165,7 @@ def choose_series(
 
 def rivals(headers: Sequence[SliceHeader], chosen: SliceHeader) -> list[SeriesSummary]:
     """The other axial CT series that could have been taken instead of `chosen`'s."""
-    summaries = [summarise(group) for group in group_series(headers)]
+    summaries = [summarise(group) for group in group_series(_without_single_uids(headers))]
     return [
         summary
         for summary in summaries

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ynet3d.datasets.case import Case, LabelFile
-from ynet3d.datasets.layouts.found import Found
+from ynet3d.datasets.case import Case
+from ynet3d.datasets.label_source import LabelFile
+from ynet3d.datasets.layouts.found import Found, read_json
 from ynet3d.errors import InputError
 from ynet3d.volumes import strip_suffix
 
@@ -18,7 +18,7 @@ _NAMES_OF_TUMOUR = ("cancer", "tumour", "tumor", "lesion")
 def is_decathlon(folders: Sequence[Path]) -> bool:
     """Whether there is a `dataset.json` with a training list."""
     return any(
-        isinstance(_content(folder).get("training"), list)
+        isinstance(read_json(folder / "dataset.json").get("training"), list)
         for folder in folders
         if (folder / "dataset.json").is_file()
     )
@@ -33,7 +33,7 @@ def read_decathlon(folders: Sequence[Path]) -> Found:
     root = folders[0]
     if not (root / "dataset.json").is_file():
         raise InputError(f"{root} has no dataset.json: give the folder of Task03_Liver itself.")
-    content = _content(root)
+    content = read_json(root / "dataset.json")
     training, test = content.get("training"), content.get("test", [])
     if not isinstance(training, list) or not isinstance(test, list):
         raise InputError(
@@ -61,15 +61,6 @@ def read_decathlon(folders: Sequence[Path]) -> Found:
         name=str(title) if title else None,
         licence=str(licence) if licence else None,
     )
-
-
-def _content(folder: Path) -> dict[str, Any]:
-    path = folder / "dataset.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as JSON ({error}): download it again.") from None
-    return content if isinstance(content, dict) else {}
 
 
 def _check_labels(labels: Any, path: Path) -> None:

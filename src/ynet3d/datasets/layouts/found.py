@@ -1,11 +1,15 @@
-"""What every reader of a layout hands back, and which files it looks at."""
+"""What every reader of a layout hands back, and what several of them look for."""
 
 from __future__ import annotations
 
+import csv
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ynet3d.datasets.case import Case
+from ynet3d.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -25,3 +29,44 @@ def visible_files(folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if path.is_file() and not any(p.startswith(".") for p in path.relative_to(folder).parts)
     )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; an empty one if it holds something else.
+
+    Raises:
+        InputError: it cannot be read as JSON.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as JSON ({error}): download it again.") from None
+    return content if isinstance(content, dict) else {}
+
+
+def read_patients(folder: Path) -> dict[str, str]:
+    """Whose scan each case is, as `cases.csv` in `folder` says it; empty without such a file.
+
+    Raises:
+        InputError: the columns case and patient are not there, or it is no CSV.
+    """
+    table = folder / "cases.csv"
+    if not table.is_file():
+        return {}
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            if not {"case", "patient"} <= set(reader.fieldnames or ()):
+                raise InputError(
+                    f"{table} has the columns {', '.join(reader.fieldnames or ()) or 'none'}, but "
+                    "case and patient are needed: add them, or rename the file."
+                )
+            return {
+                row["case"].strip(): row["patient"].strip()
+                for row in reader
+                if row["case"] and row["patient"]
+            }
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"{table} is not a CSV file in UTF-8 ({error}): save it as one, or remove it."
+        ) from None

@@ -7,12 +7,13 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ynet3d.datasets.label_source import LabelSource
 from ynet3d.errors import InputError
 from ynet3d.labels import Label
 from ynet3d.volumes import Volume
@@ -25,10 +26,8 @@ _TOLERANCE_VOXELS = 0.1
 
 
 @dataclass(frozen=True)
-class IrcadbMasks:
+class IrcadbMasks(LabelSource):
     """The folder or zip MASKS_DICOM of one patient."""
-
-    path: Path
 
     def read(self, image: Volume) -> Volume:
         """Liver (1) where `liver` is set, tumour (2) where any `livertumor*` is, on `image`'s grid.

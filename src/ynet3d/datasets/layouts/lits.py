@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ynet3d.datasets.case import Case, LabelFile
-from ynet3d.datasets.layouts.found import Found, visible_files
+from ynet3d.datasets.case import Case
+from ynet3d.datasets.label_source import LabelFile
+from ynet3d.datasets.layouts.found import Found, read_patients, visible_files
 from ynet3d.errors import InputError
 from ynet3d.volumes.formats import natural_key
 
@@ -44,8 +44,7 @@ def read_lits(folders: Sequence[Path]) -> Found:
             )
     volumes, segmentations = found["volume"], found["segmentation"]
     for folder in dict.fromkeys(volume.parent for volume in volumes.values()):
-        if (folder / "cases.csv").is_file():
-            patients.update(_patients(folder / "cases.csv"))
+        patients.update(read_patients(folder))
     cases = tuple(
         Case(
             name=name,
@@ -57,24 +56,3 @@ def read_lits(folders: Sequence[Path]) -> Found:
     )
     alone = sorted(segmentations.keys() - volumes.keys(), key=natural_key)
     return Found(cases, tuple((name, segmentations[name]) for name in alone))
-
-
-def _patients(table: Path) -> dict[str, str]:
-    """Patient of each case, as `cases.csv` has it (the case as a number or as `volume-7`)."""
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            if not {"case", "patient"} <= set(reader.fieldnames or ()):
-                raise InputError(
-                    f"{table} has the columns {', '.join(reader.fieldnames or ()) or 'none'}, but "
-                    "case and patient are needed: add them, or rename the file."
-                )
-            return {
-                row["case"].strip(): row["patient"].strip()
-                for row in reader
-                if row["case"] and row["patient"]
-            }
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"{table} is not a CSV file in UTF-8 ({error}): save it as one, or remove it."
-        ) from None

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ynet3d.datasets.case import Case, LabelFile
-from ynet3d.datasets.layouts.found import Found
+from ynet3d.datasets.case import Case
+from ynet3d.datasets.label_source import LabelFile
+from ynet3d.datasets.layouts.found import Found, read_patients
 from ynet3d.errors import InputError
 from ynet3d.volumes import is_volume_path, strip_suffix
 from ynet3d.volumes.formats import DICOM_SUFFIXES, natural_key
@@ -31,7 +32,8 @@ def read_pairs(folders: Sequence[Path]) -> Found:
 
     In two folders, a label has the name of its image, with or without a suffix such as _label or
     _seg (and the image may end in nnU-Net's _0000); in one folder, the label has the suffix. An
-    image may be a folder of DICOM slices, and a label a DICOM SEG.
+    image may be a folder of DICOM slices, and a label a DICOM SEG. A `cases.csv` with the columns
+    case and patient says whose each case is.
 
     Raises:
         InputError: the folders of pairs are not there, or two files have one name.
@@ -55,12 +57,13 @@ def read_pairs(folders: Sequence[Path]) -> Found:
             f"{next(iter(labels.values())).parent} has {len(labels)} labels for {len(by_case)} "
             "cases, so some case has two: keep one label for each."
         )
+    patients = read_patients(folders[0])
     cases = []
     for stem in sorted(images, key=natural_key):
         name = _case_of_image(stem)
         label = by_case.pop(name, None)
         source = None if label is None else LabelFile(label)
-        cases.append(Case(name=name, patient=name, image=images[stem], label=source))
+        cases.append(Case(name, patients.get(name, name), images[stem], source))
     alone = sorted(by_case, key=natural_key)
     return Found(tuple(cases), tuple((name, by_case[name]) for name in alone))
 

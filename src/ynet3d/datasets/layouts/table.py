@@ -6,7 +6,8 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from ynet3d.datasets.case import Case, LabelFile
+from ynet3d.datasets.case import Case
+from ynet3d.datasets.label_source import LabelFile
 from ynet3d.datasets.layouts.found import Found
 from ynet3d.errors import InputError
 from ynet3d.volumes import strip_suffix
