@@ -39,17 +39,24 @@ class VolumeAgreement:
     concordance: float | None
 
 
+def cases_with_class(cases: Sequence[CaseEvaluation], class_name: str) -> list[CaseEvaluation]:
+    """The cases in which the prediction or the reference has a class."""
+    return [
+        case
+        for case in cases
+        if case.classes[class_name].counts.prediction or case.classes[class_name].in_reference
+    ]
+
+
 def volumes(
     cases: Sequence[CaseEvaluation], class_name: str
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Predicted and reference volumes in mL, of the cases in which either has the class."""
-    pairs = [
-        (result.prediction_ml, result.reference_ml)
-        for result in (case.classes[class_name] for case in cases)
-        if result.counts.prediction or result.counts.reference
-    ]
-    predicted, reference = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
-    return predicted, reference
+    """Predicted and reference volumes in mL, of `cases_with_class`."""
+    results = [case.classes[class_name] for case in cases_with_class(cases, class_name)]
+    return (
+        np.array([result.prediction_ml for result in results], dtype=np.float64),
+        np.array([result.reference_ml for result in results], dtype=np.float64),
+    )
 
 
 def volume_agreement(

@@ -1,47 +1,55 @@
-"""An evaluation as files: `cases.csv`, `summary.json` and pictures."""
+"""An evaluation as files: `cases.csv`, `lesions.csv`, `summary.json` and pictures."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from ynet3d.errors import InputError
 from ynet3d.evaluation.cases import CLASSES, CaseEvaluation
 from ynet3d.evaluation.conventions import EMPTY_CLASS_RULE
+from ynet3d.evaluation.lesion_plot import save_lesion_plot
+from ynet3d.evaluation.lesion_rows import LesionRow, lesion_rows
+from ynet3d.evaluation.lesion_summary import THRESHOLDS
 from ynet3d.evaluation.plots import save_dice_plot
 from ynet3d.evaluation.summary import Evaluation
+from ynet3d.evaluation.volume_plot import save_volume_plot
 from ynet3d.files import ensure_output_folder, write_json, write_text
 
-_CASES = "cases.csv"
+_CASES, _LESIONS = "cases.csv", "lesions.csv"
 
 
 def write_evaluation(evaluation: Evaluation, folder: str | Path) -> Path:
-    """Write `cases.csv`, `summary.json` and `dice.png` (see docs/evaluation.md).
+    """Write the tables, `summary.json` and the pictures (see docs/evaluation.md).
 
     Returns:
         The folder, made if it did not exist.
 
     Raises:
-        InputError: the folder cannot be written, or its `cases.csv` is not of an evaluation.
+        InputError: the folder cannot be written, or a table in it is not of an evaluation.
     """
     path = ensure_output_folder(folder)
-    _refuse_foreign_table(path / _CASES)
+    _refuse_foreign_table(path / _CASES, "case,class,")
+    _refuse_foreign_table(path / _LESIONS, "case,side,")
     write_text(path / _CASES, _cases_csv(evaluation))
+    write_text(path / _LESIONS, _lesions_csv(evaluation))
     write_json(path / "summary.json", evaluation_json(evaluation))
     save_dice_plot(evaluation, path / "dice.png")
+    save_volume_plot(evaluation, path / "volumes.png")
+    save_lesion_plot(evaluation, path / "lesions.png")
     return path
 
 
-def _refuse_foreign_table(table: Path) -> None:
+def _refuse_foreign_table(table: Path, start: str) -> None:
     """A data set may have a `cases.csv` of its own, which says whose each scan is."""
     if table.is_file():
         with table.open(encoding="utf-8", errors="replace") as file:
             header = file.readline()
-        if not header.startswith("case,class,"):
+        if not header.startswith(start):
             raise InputError(
                 f"{table} is not the table of an earlier evaluation and would be lost: choose "
                 "another folder with -o."
@@ -69,6 +77,8 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         },
         "presence": {name: asdict(presence) for name, presence in evaluation.presence.items()},
         "pooled": {name: asdict(overlap) for name, overlap in evaluation.pooled.items()},
+        "lesions": asdict(evaluation.lesions),
+        "tumour_burden": asdict(evaluation.burden),
         "volumes": {name: asdict(agreement) for name, agreement in evaluation.volumes.items()},
         "cases": [_case_json(case, evaluation) for case in evaluation.cases],
     }
@@ -84,6 +94,28 @@ def _cases_csv(evaluation: Evaluation) -> str:
             values = [result.value(metric) for metric in metrics]
             volumes = [result.reference_ml, result.prediction_ml]
             rows.append([case.name, class_name, *values, *volumes])
+    return csv_text(header, rows)
+
+
+def _lesions_csv(evaluation: Evaluation) -> str:
+    # A centroid has three columns, a list of numbers one.
+    names = [field.name for field in fields(LesionRow)]
+    header = ["case"]
+    for name in names:
+        header += ["i", "j", "k"] if name == "centroid" else [name]
+    rows = []
+    for case in evaluation.cases:
+        for lesion in lesion_rows(case.lesions):
+            row: list[object] = [case.name]
+            for name in names:
+                value = getattr(lesion, name)
+                if name == "centroid":
+                    row += [round(coordinate, 3) for coordinate in value]
+                elif name == "matched_to":
+                    row.append(" ".join(map(str, value)))
+                else:
+                    row.append(value)
+            rows.append(row)
     return csv_text(header, rows)
 
 
@@ -106,4 +138,18 @@ def _case_json(case: CaseEvaluation, evaluation: Evaluation) -> dict[str, Any]:
             "reference_ml": result.reference_ml,
             "prediction_ml": result.prediction_ml,
         }
-    return {"case": case.name, "classes": classes, "notes": list(case.notes)}
+    return {
+        "case": case.name,
+        "classes": classes,
+        "lesions": {
+            "reference": len(case.lesions.reference),
+            "prediction": len(case.lesions.prediction),
+            "lesion_wise_dice": case.lesions.lesion_wise_dice,
+            **{
+                name: asdict(case.lesions.detection(minimum_iou))
+                for name, minimum_iou in THRESHOLDS.items()
+            },
+        },
+        "tumour_burden": asdict(case.burden),
+        "notes": list(case.notes),
+    }

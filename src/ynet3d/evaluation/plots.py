@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ynet3d.evaluation.cases import CLASSES
+from ynet3d.evaluation.figures import INK, new_figure, save_figure, scored_words, tidy
 from ynet3d.evaluation.summary import Evaluation
-from ynet3d.files import atomic_path
 from ynet3d.labels import COLOURS, Label
 
 if TYPE_CHECKING:
@@ -27,25 +27,16 @@ _DOT_HEIGHT = 0.022
 
 
 def save_dice_plot(evaluation: Evaluation, path: str | Path) -> None:
-    """Write a picture with a panel per class: a dot per case, the mean, the worst cases by name.
+    """Write a panel per class: a dot per case, the mean, its interval, the worst cases by name.
 
     Hollow dots are cases whose reference lacks the class, where Dice is 0 or 1 by rule.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     names = evaluation.class_names
-    figure = Figure(figsize=(3.6 * len(names), 4.8), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    title = f"Dice per case, {scored_words(evaluation)} (each panel has its own scale)"
+    figure = new_figure(3.6 * len(names), 5.0, title)
     for axes, class_name in zip(figure.subplots(1, len(names)), names, strict=True):
         _draw_class(axes, evaluation, class_name)
-    number = len(evaluation.cases)
-    figure.suptitle(
-        f"Dice per case, {number} case{'s' if number > 1 else ''} (each panel has its own scale)",
-        fontsize=12,
-    )
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png")
+    save_figure(figure, path)
 
 
 def _draw_class(axes: Axes, evaluation: Evaluation, class_name: str) -> None:
@@ -64,20 +55,25 @@ def _draw_class(axes: Axes, evaluation: Evaluation, class_name: str) -> None:
             "o",
             markersize=5.5,
             markerfacecolor=colour if in_reference else "white",
-            markeredgecolor="#404040",
+            markeredgecolor=INK,
             markeredgewidth=0.6,
             clip_on=False,
             zorder=3,
         )
     margin = 0.02 * (1 - bottom)
     axes.set(xlim=(-1, 1), ylim=(bottom - margin, 1 + margin), xticks=[])
-    axes.grid(axis="y", color="#e0e0e0", linewidth=0.7)
-    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    tidy(axes)
+    axes.spines["bottom"].set_visible(False)
     axes.set_title(f"{class_name}\n{CLASSES[class_name].definition.split(',')[0]}", fontsize=10)
     summary = evaluation.summary[class_name]["dice"]
     if summary.mean is not None:
-        axes.axhline(summary.mean, color="#404040", linewidth=1.2, zorder=2)
+        axes.axhline(summary.mean, color=INK, linewidth=1.2, zorder=2)
+    if summary.interval_95 is not None:
+        axes.axhspan(*summary.interval_95, color=INK, alpha=0.1, linewidth=0, zorder=1)
     lines = [_mean_text("mean", summary.mean, summary.sd)]
+    if summary.interval_95 is not None:
+        low, high = summary.interval_95
+        lines.append(f"its 95% interval {low:.3f} to {high:.3f} (band)")
     if summary.cases_with_reference < summary.cases:
         lines.append(f"hollow: no {class_name} in the reference")
     if 0 < summary.cases_with_reference < summary.cases:
@@ -117,7 +113,7 @@ def _name_worst(
             xytext=(right, above),
             fontsize=7.5,
             va="center",
-            color="#404040",
+            color=INK,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.85},
             arrowprops={
                 "arrowstyle": "-",
@@ -126,6 +122,7 @@ def _name_worst(
                 "relpos": (0, 0.5),
                 "shrinkA": 2,
             },
+            parse_math=False,
             zorder=2.5,
         )
 

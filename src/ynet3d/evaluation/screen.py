@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ynet3d.evaluation.cases import CLASSES
 from ynet3d.evaluation.conventions import EMPTY_CLASS_RULE
+from ynet3d.evaluation.figures import scored_words
 from ynet3d.evaluation.summary import Evaluation, MetricSummary
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def evaluation_table(evaluation: Evaluation) -> Table:
         pad_edge=False,
         show_edge=False,
         collapse_padding=True,
-        title=f"Mean ± standard deviation over {_cases(evaluation)}",
+        title=f"Mean ± standard deviation over {scored_words(evaluation)}",
         caption=_caption(evaluation),
         caption_justify="left",
     )
@@ -109,10 +110,3 @@ def _cell(summary: MetricSummary, expected: int, *, with_reference: bool) -> str
 def _interval(summary: MetricSummary, *, with_reference: bool) -> str:
     interval = summary.interval_95_with_reference if with_reference else summary.interval_95
     return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
-
-
-def _cases(evaluation: Evaluation) -> str:
-    scored, all_of_them = len(evaluation.cases), evaluation.number_of_references
-    if scored < all_of_them:
-        return f"{scored} of {all_of_them} cases"
-    return f"{scored} case{'' if scored == 1 else 's'}"
