@@ -37,7 +37,17 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "--version").out == f"ynet3d {ynet3d.__version__}\n"
     text = run(capsys, "--help").out
-    for name in ("predict", "evaluate", "train", "networks", "phantom", "data", "demo", "real"):
+    for name in (
+        "predict",
+        "evaluate",
+        "compare",
+        "train",
+        "networks",
+        "phantom",
+        "data",
+        "demo",
+        "real",
+    ):
         assert name in text
     assert "Research use only" in text
 

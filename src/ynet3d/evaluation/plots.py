@@ -160,6 +160,8 @@ def side_by_side(
     step = min(step, width / max(len(row) for row in rows))
     places = [0.0] * len(values)
     for row in rows:
+        # From the middle outwards, so that the dots of a row do not make a slope.
         for position, index in enumerate(row):
-            places[index] = (position - (len(row) - 1) / 2) * step
+            out = (position + 1) // 2 * (1 if position % 2 else -1)
+            places[index] = (out - (0.5 if len(row) % 2 == 0 else 0)) * step
     return places

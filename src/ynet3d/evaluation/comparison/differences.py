@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 # Inches.
 _LETTER = 0.065  # of the names of cases
 _ROW, _WIDE, _NOTES = 0.78, 6.2, 1.9
+#: How much of a row the dots may take.
+_SWARM = 0.56
 
 
 def save_differences(comparison: Comparison, path: str | Path) -> None:
@@ -92,21 +94,21 @@ def _draw_row(
 ) -> None:
     order = np.argsort(differences, kind="stable")
     ranked = differences[order].tolist()
-    size = axes.get_xlim()[1] - axes.get_xlim()[0]
-    places = side_by_side(ranked, height=0.017 * size, step=0.11, width=0.56)
-    colour = CLASS_COLOURS[pair.class_name]
-    dots = [(value, row - 0.1 + place) for value, place in zip(ranked, places, strict=True)]
-    for value, place in dots:
-        axes.plot(
-            value,
-            place,
-            "o",
-            markersize=5.5,
-            markerfacecolor=colour,
-            markeredgecolor="#404040",
-            markeredgewidth=0.6,
-            zorder=3,
-        )
+    width = axes.get_xlim()[1] - axes.get_xlim()[0]
+    # Smaller dots for many cases, so that they do not cover each other.
+    size = 5.5 * min(1.0, max(0.5, (40 / len(ranked)) ** 0.5))
+    places = side_by_side(ranked, height=0.0031 * size * width, step=0.02 * size, width=_SWARM)
+    heights = [row - 0.1 + place for place in places]
+    axes.plot(
+        ranked,
+        heights,
+        "o",
+        markersize=size,
+        markerfacecolor=CLASS_COLOURS[pair.class_name],
+        markeredgecolor="#404040",
+        markeredgewidth=0.6,
+        zorder=3,
+    )
     below = row + 0.33
     if pair.interval_95:
         axes.plot(pair.interval_95, (below, below), color=INK, linewidth=1.6, zorder=2)
@@ -125,7 +127,7 @@ def _draw_row(
         annotation_clip=False,
     )
     for end, side in ((0, "right"), (-1, "left")):
-        value, place = dots[end]
+        value, place = ranked[end], heights[end]
         outside = value < 0 if end == 0 else value > 0
         if outside and abs(value) >= WORTH_NAMING:
             axes.annotate(

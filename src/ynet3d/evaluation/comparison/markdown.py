@@ -6,7 +6,12 @@ from collections.abc import Sequence
 
 from ynet3d.evaluation.comparison.comparing import Comparison
 from ynet3d.evaluation.comparison.sentences import METHOD, case_sentences, strength_sentences
-from ynet3d.evaluation.comparison.tables import group_p, headline_pairs, means_row
+from ynet3d.evaluation.comparison.tables import (
+    group_p,
+    headline_pairs,
+    means_row,
+    undefined_counts,
+)
 from ynet3d.evaluation.comparison.words import difference, effect, metric_name, p_value, plain
 
 
@@ -15,7 +20,7 @@ def comparison_markdown(comparison: Comparison) -> str:
     lines = [f"# {', '.join(map(_escaped, comparison.models))}", ""]
     if comparison.data:
         lines += [f"Data: {_escaped(comparison.data)}.", ""]
-    lines += [_escaped(" ".join(case_sentences(comparison))), ""]
+    lines += [*(f"- {_escaped(sentence)}" for sentence in case_sentences(comparison)), ""]
     lines += _means_lines(comparison) + _pairs_lines(comparison) + _cases_lines(comparison)
     lines += ["## Method", "", METHOD, *strength_sentences(comparison)]
     if len(comparison.models) > 2:
@@ -39,7 +44,29 @@ def _means_lines(comparison: Comparison) -> list[str]:
             n = str(row.n) if row.n == row.of else f"{row.n} of {row.of}"
             p = group_p(comparison, class_name, metric)
             lines.append(_line([class_name, metric_name(metric), n, *cells, p]))
-    return [*lines, ""]
+    return [*lines, "", *_undefined_lines(comparison)]
+
+
+def _undefined_lines(comparison: Comparison) -> list[str]:
+    """Which metrics some model leaves undefined, and how often: those rows flatter who misses."""
+    lines = []
+    for class_name in comparison.headline:
+        metrics: dict[tuple[int, ...], list[str]] = {}
+        for metric in comparison.metrics:
+            counts = undefined_counts(comparison, class_name, metric)
+            if any(counts):
+                metrics.setdefault(counts, []).append(metric_name(metric))
+        lines += [
+            f"- Cases in which {class_name} has no {', '.join(names)}: "
+            f"{_counted(comparison.models, counts)}. Such cases are left out of these rows for all "
+            "models, and no mean there is bold."
+            for counts, names in metrics.items()
+        ]
+    return [*lines, ""] if lines else []
+
+
+def _counted(models: Sequence[str], counts: Sequence[int]) -> str:
+    return ", ".join(f"{_escaped(m)} {n}" for m, n in zip(models, counts, strict=True))
 
 
 def _pairs_lines(comparison: Comparison) -> list[str]:

@@ -170,7 +170,7 @@ def compare_files(
         progress=progress,
     )
     return compare(
-        scores, data=data or (f"references: {references}" if references else ""), seed=seed
+        scores, data=data or (f"references {references}" if references else ""), seed=seed
     )
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _NAMED_CASES = 3
+_COLUMNS = 4
 # Inches.
 _PANEL, _GAP, _LINE = 2.75, 0.6, 0.16
 _LEFT, _RIGHT = 0.75, 0.25
@@ -43,9 +44,10 @@ def save_scatter(comparison: Comparison, path: str | Path) -> None:
     diagonal are numbered, and named below.
     """
     first, others = comparison.models[0], comparison.models[1:]
-    panels = [(class_name, other) for class_name in comparison.headline for other in others]
-    columns = max(2, len(others))
-    rows = -(-len(panels) // columns)
+    columns = min(_COLUMNS, max(2, len(others)))
+    # Two models: the classes side by side; else each class begins a row.
+    rows_of_class = -(-len(others) // columns)
+    rows = 1 if len(others) == 1 else 2 * rows_of_class
     panel_height = 0.35 + _PANEL + 0.5 + (_NAMED_CASES + 2) * _LINE + 0.15
     width = max(_LEFT + columns * (_PANEL + _GAP) - _GAP + _RIGHT, title_width(comparison))
     height = HEAD + rows * panel_height
@@ -53,8 +55,11 @@ def save_scatter(comparison: Comparison, path: str | Path) -> None:
         width, height, f"Dice per case, {cases_title(comparison)}", comparison.data,
         "A dot per case; above the diagonal the model of the upright axis is better.",
     )  # fmt: skip
-    for index, (class_name, other) in enumerate(panels):
+    panels = [(c, o) for c in range(len(comparison.headline)) for o in range(len(others))]
+    for of_class, index in panels:
+        class_name, other = comparison.headline[of_class], others[index]
         row, column = divmod(index, columns)
+        row, column = (0, of_class) if rows == 1 else (row + of_class * rows_of_class, column)
         x = _LEFT + column * (_PANEL + _GAP)
         y = height - HEAD - row * panel_height - 0.35 - _PANEL
         axes = add_axes(figure, x, y, _PANEL, _PANEL)
@@ -64,9 +69,9 @@ def save_scatter(comparison: Comparison, path: str | Path) -> None:
         axes.locator_params(nbins=5)
         axes.set_xlabel(model_label(first), color=INK, fontsize=9, parse_math=False)
         axes.set_ylabel(model_label(other), color=INK, fontsize=9, parse_math=False)
-        if other == others[0]:
+        if index == 0:
             axes.set_title(class_title(class_name), fontsize=10, loc="left", color=INK)
-        _draw_scatter(axes, comparison, class_name, values[:, [0, 1 + others.index(other)]])
+        _draw_scatter(axes, comparison, class_name, values[:, [0, 1 + index]])
     save(figure, path)
 
 

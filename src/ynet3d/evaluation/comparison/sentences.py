@@ -52,7 +52,8 @@ def case_sentences(comparison: Comparison) -> list[str]:
         having = len(comparison.names(class_name, "with_reference"))
         if 0 < having < number:
             sentences.append(
-                f"Figures of {class_name} are over the {having} of them whose reference has it. "
+                f"Figures of {class_name} are over the {having} of these {number} cases whose "
+                f"reference has it. "
                 f"{class_name.capitalize()} invented in the other {number - having}: "
                 f"{_inventions(comparison, class_name)}."
             )

@@ -20,7 +20,8 @@ class MeansRow:
         n: how many cases.
         of: how many the set has.
         cells: mean ± standard deviation, one per model.
-        best: places of the best models among the cells; none if nothing tells them apart.
+        best: places of the best models among the cells; none if nothing tells them apart, or if the
+            metric is not defined in every case (what a model misses would flatter it).
     """
 
     metric: str
@@ -46,10 +47,16 @@ def means_row(comparison: Comparison, class_name: str, metric: str) -> MeansRow:
     )
     higher = higher_is_better(metric)
     best: frozenset[int] = frozenset()
-    if higher is not None and len(set(shown)) > 1:
+    if higher is not None and len(set(shown)) > 1 and number == len(values):
         top = (max if higher else min)(shown, key=float)
         best = frozenset(index for index, mean in enumerate(shown) if mean == top)
     return MeansRow(metric, number, len(values), cells, best)
+
+
+def undefined_counts(comparison: Comparison, class_name: str, metric: str) -> tuple[int, ...]:
+    """In how many of the cases to quote each model leaves a metric undefined."""
+    values = comparison.values(class_name, metric, comparison.case_set(class_name))
+    return tuple(np.isnan(values).sum(axis=0).tolist())
 
 
 def group_p(comparison: Comparison, class_name: str, metric: str) -> str:
