@@ -334,12 +334,21 @@ def test_identical_masks_are_zero_apart(
 
 
 @settings(max_examples=60, deadline=None)
-@given(shape=shapes, density=densities, seed=seeds, layout=st.sampled_from("CF"))
+@given(
+    shape=shapes,
+    density=densities,
+    seed=seeds,
+    layout=st.sampled_from("CF"),
+    slab=st.sampled_from([1, 150, 2**20]),
+)
 def test_surface_is_what_an_erosion_takes_away(
-    shape: tuple[int, int, int], density: float, seed: int, layout: Any
+    shape: tuple[int, int, int], density: float, seed: int, layout: Any, slab: int
 ) -> None:
+    """In one slab, in several, and plane by plane."""
     mask = np.array(blob(shape, density, seed), order=layout)
-    found = surface_voxels(mask)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(surface, "_SLAB_BYTES", slab)
+        found = surface_voxels(mask)
     eroded = ndimage.binary_erosion(mask, ndimage.generate_binary_structure(3, 2))
     assert np.array_equal(found, np.pad(mask ^ eroded, 1))
 

@@ -25,6 +25,8 @@ _NS_PER_FAR_QUERY = 10_000
 _NS_PER_MAP_VOXEL = 30
 #: A query is near within so many voxel sides (their geometric mean).
 _NEAR_VOXELS = 6
+#: Slabs of about this size stay in the processor's cache.
+_SLAB_BYTES = 2**20
 #: Below so many queries, a second thread costs more than it gains.
 _QUERIES_FOR_THREADS = 4_000
 
@@ -123,19 +125,32 @@ def surface_voxels(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     Returns:
         Boolean, in a frame one voxel wider on each side, which is empty.
     """
-    inside = np.zeros([size + 2 for size in mask.shape], dtype=np.bool_)
-    inside[1:-1, 1:-1, 1:-1] = mask
+    surface = np.zeros([size + 2 for size in mask.shape], dtype=np.bool_)
+    planes, (_, rows, voxels) = len(mask), surface.shape
+    step = max(1, _SLAB_BYTES // (rows * voxels))
+    slab = np.zeros((min(step, planes) + 2, rows, voxels), dtype=np.bool_)
+    for start in range(0, planes, step):
+        # Plane 0 of the slab is the one before `start`, and is empty if there is none.
+        before = max(0, start - 1)
+        source = mask[before : start + step + 1]
+        first = before - (start - 1)
+        slab[first : first + len(source), 1:-1, 1:-1] = source
+        slab[first + len(source) :] = False
+        stop = min(start + step, planes)
+        surface[start + 1 : stop + 1] = _outermost(slab)[1 : stop - start + 1]
+    return surface
+
+
+def _outermost(slab: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Surface voxels of a slab whose planes are framed; not those of its first and last plane."""
     # The 18-neighbourhood is the union of three 3 x 3 squares, one in each plane of the axes; to
     # erode a mask by a square is to erode it along one of its sides, then along the other.
-    plane, row, voxel = inside.strides  # of one byte a voxel
-    flat = inside.reshape(-1)
-    along_plane, along_row, along_voxel = (_eroded(flat, step) for step in (plane, row, voxel))
-    interior = _eroded(along_plane, row)
-    interior &= _eroded(along_row, voxel)
-    interior &= _eroded(along_voxel, plane)
-    np.logical_not(interior, out=interior)
-    interior &= flat
-    return interior.reshape(inside.shape)
+    plane, row, voxel = slab.strides  # of one byte a voxel
+    flat = slab.reshape(-1)
+    interior = _eroded(_eroded(flat, plane), row)
+    interior &= _eroded(_eroded(flat, row), voxel)
+    interior &= _eroded(_eroded(flat, voxel), plane)
+    return (flat & ~interior).reshape(slab.shape)
 
 
 def _eroded(flat: npt.NDArray[np.bool_], step: int) -> npt.NDArray[np.bool_]:
