@@ -204,6 +204,7 @@ def test_options_are_listed_with_their_defaults() -> None:
         "fusion": "concat",
         "normalisation": "none",
         "encoders": 2,
+        "encoder": "vgg19",
         "windows": (),
     }
 

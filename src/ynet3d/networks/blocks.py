@@ -71,6 +71,58 @@ class ConvolutionUnit(nn.Sequential):
         super().__init__(convolution, normalisation_layer(normalisation, out_channels), activation)
 
 
+class ResidualBlock(nn.Module):
+    """Two 3x3x3 convolutions; the input, or its 1x1x1 projection, is added before the last ReLU."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, normalisation: str) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            ConvolutionUnit(
+                in_channels,
+                out_channels,
+                normalisation=normalisation,
+                activation=nn.ReLU(inplace=True),
+            ),
+            ConvolutionUnit(
+                out_channels, out_channels, normalisation=normalisation, activation=nn.Identity()
+            ),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if in_channels != out_channels:
+            self.shortcut = nn.Sequential(
+                Convolution(in_channels, out_channels, 1, bias=normalisation == "none"),
+                normalisation_layer(normalisation, out_channels),
+            )
+        self.activation = nn.ReLU(inplace=True)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """(N, in_channels, D, H, W) to (N, out_channels, D, H, W)."""
+        return self.activation(self.convolutions(features) + self.shortcut(features))
+
+
+class ConvNeXtBlock(nn.Sequential):
+    """3x3x3 depthwise convolution, normalisation, twice as wide by 1x1x1, GELU, back; added.
+
+    Few parameters and FLOPs for its reach. On CPUs it is not fast for them: oneDNN's gradients of
+    depthwise convolutions take longer than those of full ones (docs/networks.md).
+    """
+
+    def __init__(self, channels: int, *, normalisation: str, expansion: int = 2) -> None:
+        super().__init__(
+            Convolution(
+                channels, channels, 3, padding=1, groups=channels, bias=normalisation == "none"
+            ),
+            normalisation_layer(normalisation, channels),
+            Convolution(channels, expansion * channels, 1),
+            nn.GELU(),
+            Convolution(expansion * channels, channels, 1),
+        )
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """(N, channels, D, H, W) to the same shape."""
+        return features + super().forward(features)
+
+
 def on_padded(
     network: Callable[[torch.Tensor], torch.Tensor],
     image: torch.Tensor,

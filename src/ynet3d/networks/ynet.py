@@ -12,28 +12,12 @@ import torch
 from torch import nn
 
 from ynet3d.networks.blocks import NEGATIVE_SLOPE, ConvolutionUnit, on_padded
+from ynet3d.networks.encoders import STAGE_WIDTHS, build_encoder, encoder_kinds
 from ynet3d.networks.registry import register_network
 
-#: Convolutions in each stage of VGG19, and the stage's width as a multiple of the first one's.
-VGG19_STAGES = ((2, 1), (2, 2), (4, 4), (4, 8), (4, 8))
 DECODER_CONVOLUTIONS = 3
 FUSIONS = ("concat", "sum", "none")
 _PAPER = "d'Albenzio et al., 3DYNet (two VGG19-style encoders, one decoder)"
-
-
-def _vgg_stage(
-    in_channels: int, out_channels: int, *, convolutions: int, normalisation: str
-) -> nn.Sequential:
-    units = [
-        ConvolutionUnit(
-            in_channels if index == 0 else out_channels,
-            out_channels,
-            normalisation=normalisation,
-            activation=nn.ReLU(inplace=True),
-        )
-        for index in range(convolutions)
-    ]
-    return nn.Sequential(*units)
 
 
 def _checked_windows(
@@ -97,6 +81,8 @@ class YNet3D(nn.Module):
             text: both encoders go on with both maps), "sum", or "none" (the authors' public code).
         normalisation: "none" (the paper's text), "instance" or "batch".
         encoders: 2 (the paper), or 1: the same decoder on one encoder, which has nothing to fuse.
+        encoder: "vgg19" (the paper), "vgg11", "residual" or "convnext"; or one for each encoder,
+            "vgg19+residual".
         windows: a grey-value window [low, high] for each encoder, as fractions of the recipe's
             window; that encoder sees it stretched to [0, 1], clipped outside. Empty: all see the
             input as it is. Of a recipe's window [-175, 250] HU, [0.41, 0.88] is [0, 200] HU:
@@ -117,6 +103,7 @@ class YNet3D(nn.Module):
         fusion: str = "concat",
         normalisation: str = "none",
         encoders: int = 2,
+        encoder: str = "vgg19",
         windows: Sequence[Sequence[float]] = (),
     ) -> None:
         super().__init__()
@@ -128,20 +115,13 @@ class YNet3D(nn.Module):
             raise ValueError(f"width is {width}, expected at least 1")
         self.fusion = fusion
         self.windows = _checked_windows(windows, encoders=encoders)
-        self.multiple = 2 ** (len(VGG19_STAGES) - 1)
-        widths = [width * factor for _, factor in VGG19_STAGES]
+        self.multiple = 2 ** (len(STAGE_WIDTHS) - 1)
+        widths = [width * factor for factor in STAGE_WIDTHS]
         fused = encoders if fusion == "concat" else 1
+        inputs = [in_channels, *[fused * channels for channels in widths[:-1]]]
         self.encoders = nn.ModuleList(
-            nn.ModuleList(
-                _vgg_stage(
-                    in_channels if index == 0 else fused * widths[index - 1],
-                    widths[index],
-                    convolutions=convolutions,
-                    normalisation=normalisation,
-                )
-                for index, (convolutions, _) in enumerate(VGG19_STAGES)
-            )
-            for _ in range(encoders)
+            build_encoder(kind, inputs, widths, normalisation=normalisation)
+            for kind in encoder_kinds(encoder, encoders=encoders)
         )
         self.pool = nn.MaxPool3d(2)
         joined = 1 if self.sums_skips else encoders
@@ -199,6 +179,7 @@ class YNet3DEE(YNet3D):
         width: int = 64,
         fusion: str = "sum",
         normalisation: str = "none",
+        encoder: str = "vgg19",
         windows: Sequence[Sequence[float]] = (),
     ) -> None:
         super().__init__(
@@ -207,5 +188,6 @@ class YNet3DEE(YNet3D):
             width=width,
             fusion=fusion,
             normalisation=normalisation,
+            encoder=encoder,
             windows=windows,
         )
