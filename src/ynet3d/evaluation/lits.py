@@ -26,7 +26,7 @@ from ynet3d.labels import Label
 
 
 class Distances(Protocol):
-    """Surface distances in mm, None where there is no surface (`SurfaceDistances`, say)."""
+    """Surface distances in mm: `SurfaceDistances`, or what keeps its figures."""
 
     @property
     def assd_mm(self) -> float | None: ...
@@ -59,8 +59,12 @@ class ObjectScores:
     msd: float = LITS_PENALTY
 
     @classmethod
-    def of(cls, prediction: int, reference: int, shared: int, distances: Distances) -> ObjectScores:
+    def of(
+        cls, prediction: int, reference: int, shared: int, distances: Distances | None
+    ) -> ObjectScores:
         """From voxel counts and distances; those of a missing object if either side is empty."""
+        if distances is None:
+            return cls()
         assd, rmsd, msd = distances.assd_mm, distances.rmsd_mm, distances.msd_mm
         if assd is None or rmsd is None or msd is None:
             return cls()
@@ -107,14 +111,14 @@ class LitsCase:
 
 
 def lits_case(
-    table: npt.NDArray[np.int64], matching: LesionMatching, liver_distances: Distances
+    table: npt.NDArray[np.int64], matching: LesionMatching, liver_distances: Distances | None
 ) -> LitsCase:
     """Score one case.
 
     Args:
         table: (3, 3), voxels by predicted and reference label, as `joint_counts` gives them.
         matching: of its lesions, by `match_lesions(..., convention="lits")`.
-        liver_distances: between the surfaces of labels 1 and 2 together.
+        liver_distances: between the surfaces of labels 1 and 2 together; None if a side is empty.
 
     Raises:
         ValueError: the lesions were matched by the default convention.
