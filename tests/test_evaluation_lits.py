@@ -251,6 +251,22 @@ HAND_CASES = [
         dice=(8 / 20,),
     ),
     HandCase(
+        "half is not the greater part",
+        "A reference of 7 voxels. Prediction 1 has 4, of which 2 in the reference; prediction 2 "
+        "is 4 others of it. LiTS: both are matched to it and merged: shared 6, union 8 + 7 - 6 ="
+        " 9, detected 1; FP = 2 - 1 = 1. Ours: half of prediction 1 is not most of it, "
+        "prediction 2 lies wholly in the reference: their IoU is 4/7, found, and prediction 1 is"
+        " right at any overlap only. Dice 8/11.",
+        mask(line(2, 6), line(7, 11)),
+        mask(line(4, 11)),
+        lits_lesions=(2, 1),
+        lits_overlap=1,
+        lits_iou50=1,
+        default_overlap=(1, 0, 2, 0),
+        default_iou50=(1, 0, 1, 1),
+        dice=(8 / 11,),
+    ),
+    HandCase(
         "empty prediction",
         "Nothing meets the two references. LiTS: no group, 0 detected, FP 0, FN 2. Ours: the same.",
         mask(),

@@ -209,7 +209,7 @@ def test_orientation_changes_nothing(
 
 
 @settings(deadline=None, max_examples=30)
-@given(blobs, st.sampled_from(["straight", "oblique", "sheared"]))
+@given(blobs, st.sampled_from(["straight", "oblique", "sheared", "sheared and mirrored"]))
 def test_diameter_agrees_with_brute_force(labels: np.ndarray, kind: str) -> None:
     affine = AFFINE.copy()
     if kind == "oblique":
@@ -220,8 +220,9 @@ def test_diameter_agrees_with_brute_force(labels: np.ndarray, kind: str) -> None
             [math.sin(angle), math.cos(angle)],
         ]
         affine[:3, :3] = rotation @ affine[:3, :3]
-    elif kind == "sheared":
+    elif kind.startswith("sheared"):
         affine[0, 1] = 0.2
+        affine[0, 0] *= -1 if "mirrored" in kind else 1
     lesions = statistics(Volume(labels, affine))["lesions"]
     # The whole mask's largest within-lesion diameter: brute force over each component of SimpleITK.
     components = sitk.GetArrayFromImage(
