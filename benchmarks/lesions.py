@@ -2,7 +2,7 @@
 
     python benchmarks/lesions.py
 
-Scenes: 10 ellipsoid tumours of 12 to 50 mm in a scan of 512 x 512 x 300 voxels, predicted shifted
+Scenes: 10 round tumours of 12 to 50 mm in a scan of 512 x 512 x 300 voxels, predicted shifted
 and rescaled; the same with 200 and with 5,000 specks of 5 voxels added to the prediction. The other
 way is what definitions read like, and how the LiTS scorer is written: each predicted lesion is
 looked for in the whole scan, and those that meet the reference are counted against each of its
@@ -91,7 +91,7 @@ def match(prediction: np.ndarray, reference: np.ndarray, convention: Convention)
 
 def main() -> None:
     clean, reference = tumours()
-    print("| scene | predicted | convention | first CPU s | best CPU s | a pass per lesion CPU s | ratio |")
+    print("| scene | predicted | convention | first run | best run | a pass per lesion | ratio |")
     print("|---|---|---|---|---|---|---|")
     for specks in (0, 200, 5000):
         prediction = with_specks(clean, specks)
