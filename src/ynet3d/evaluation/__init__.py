@@ -18,7 +18,7 @@ from ynet3d.evaluation.comparison import (
     comparison_table,
     write_comparison,
 )
-from ynet3d.evaluation.conventions import CONVENTIONS, EMPTY_CLASS_RULE, Convention
+from ynet3d.evaluation.conventions import CONVENTIONS, EMPTY_CLASS_RULE, LITS_RULE, Convention
 from ynet3d.evaluation.counting import Confusion, confusion
 from ynet3d.evaluation.failures import Failure
 from ynet3d.evaluation.folders import evaluate
@@ -36,6 +36,7 @@ __all__ = [
     "CLASSES",
     "CONVENTIONS",
     "EMPTY_CLASS_RULE",
+    "LITS_RULE",
     "METRICS",
     "Bootstrap",
     "CaseEvaluation",

@@ -13,9 +13,11 @@ import numpy.typing as npt
 from ynet3d.components import joint_bounding_box
 from ynet3d.errors import InputError
 from ynet3d.evaluation.burden import TumourBurden, tumour_burden
+from ynet3d.evaluation.conventions import Convention, check_convention
 from ynet3d.evaluation.counting import Confusion, class_confusion, joint_counts
 from ynet3d.evaluation.lesion_geometry import Lesion
 from ynet3d.evaluation.lesions import LesionMatching, match_lesions
+from ynet3d.evaluation.lits import LitsCase, lits_case
 from ynet3d.evaluation.metrics import NSD_TOLERANCE_MM, ClassMetrics, nsd, nsd_name
 from ynet3d.evaluation.surface import surface_distances
 from ynet3d.labels import NUM_CLASSES, Label
@@ -105,6 +107,7 @@ class CaseEvaluation:
         classes: the result of each class of `CLASSES`.
         lesions: the tumours of both sides, matched by the default convention.
         burden: tumour voxels / voxels of the organ.
+        lits: what the LiTS scorer makes of the case, where it was asked for.
         notes: sentences to know about it.
     """
 
@@ -112,6 +115,7 @@ class CaseEvaluation:
     classes: Mapping[str, ClassEvaluation]
     lesions: LesionMatching
     burden: TumourBurden
+    lits: LitsCase | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -120,6 +124,7 @@ def evaluate_pair(
     reference: Volume,
     name: str,
     *,
+    convention: Convention = "default",
     nsd_tolerances_mm: Sequence[float] = (),
     notes: Sequence[str] = (),
 ) -> CaseEvaluation:
@@ -129,12 +134,14 @@ def evaluate_pair(
         prediction: labels 0 background, 1 liver, 2 tumour.
         reference: the same labels, on the same grid.
         name: what the case is called in the tables.
+        convention: "lits" adds what the LiTS challenge's scorer makes of the case.
         nsd_tolerances_mm: tolerances of NSD besides the 2 mm that are always there.
         notes: sentences to keep with the case.
 
     Raises:
         InputError: the grids differ, or a label is not 0, 1 or 2.
     """
+    check_convention(convention)
     check_tolerances(nsd_tolerances_mm)
     _check_grids(prediction, reference, name)
     check_labels(prediction, name, "prediction")
@@ -160,11 +167,16 @@ def evaluate_pair(
         )
     tumours = predicted == Label.TUMOUR, referred == Label.TUMOUR
     lesions = match_lesions(*tumours, affine=reference.affine)
+    scorer = None
+    if convention == "lits":
+        theirs = match_lesions(*tumours, affine=reference.affine, convention="lits")
+        scorer = lits_case(table, theirs, classes["liver"].metrics)
     return CaseEvaluation(
         name=name,
         classes=classes,
         lesions=_moved(lesions, tuple(side.start for side in box)),
         burden=tumour_burden(table),
+        lits=scorer,
         notes=tuple(notes),
     )
 

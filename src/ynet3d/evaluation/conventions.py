@@ -19,6 +19,16 @@ EMPTY_CLASS_RULE = (
     "voxels, precision without predicted ones, specificity without background."
 )
 
+#: The same for the LiTS scorer's own figures.
+LITS_RULE = (
+    "Figures of the LiTS challenge's scorer, its faults included. Tumour Dice per case is 1 "
+    "without tumour on either side, 0 with tumour on one side only. A liver without a predicted "
+    "voxel of label 1 is missing: Dice 0, VOE 1, RVD and distances 9001, burden 9001. RVD, VOE and "
+    "distances of lesions are means over the lesions found at IoU > 0.5 alone (9001 if there is "
+    "none). Precision and recall are 0 where undefined. On a reference without tumour the scorer "
+    "stops with an error: here each predicted lesion of such a case is a false positive."
+)
+
 
 def check_convention(convention: str) -> None:
     """Refuse what is not a convention.

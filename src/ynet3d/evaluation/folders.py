@@ -70,7 +70,12 @@ def evaluate(
         try:
             prediction, reference, notes = reading.read(pair)
             case = evaluate_pair(
-                prediction, reference, pair.name, nsd_tolerances_mm=nsd_tolerances_mm, notes=notes
+                prediction,
+                reference,
+                pair.name,
+                convention=convention,
+                nsd_tolerances_mm=nsd_tolerances_mm,
+                notes=notes,
             )
         except YnetError as error:
             if len(pairing.pairs) == 1 and not failures:
@@ -88,7 +93,6 @@ def evaluate(
     return summarise(
         cases,
         liver_convention=liver_convention,
-        convention=convention,
         failures=failures,
         without_reference=pairing.without_reference,
         seed=seed,

@@ -17,6 +17,11 @@ from ynet3d.volumes import Reorientation
 SizeClass = Literal["<10", "10-20", ">20"]
 #: By the longest axial diameter in mm; 10 and 20 mm themselves are in the middle.
 SIZE_CLASSES: Final[tuple[SizeClass, ...]] = ("<10", "10-20", ">20")
+SIZE_WORDS: Final[dict[SizeClass, str]] = {
+    "<10": "under 10 mm",
+    "10-20": "10 to 20 mm",
+    ">20": "over 20 mm",
+}
 
 
 @dataclass(frozen=True)

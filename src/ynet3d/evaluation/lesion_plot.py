@@ -17,7 +17,7 @@ from ynet3d.evaluation.figures import (
     scored_words,
     tidy,
 )
-from ynet3d.evaluation.lesion_geometry import SIZE_CLASSES
+from ynet3d.evaluation.lesion_geometry import SIZE_CLASSES, SIZE_WORDS
 from ynet3d.evaluation.lesions import LesionMatching
 from ynet3d.evaluation.summary import Evaluation
 from ynet3d.labels import COLOURS, Label
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _FOUND = COLOURS[Label.TUMOUR]
 _TOUCHED = "#bfe8c8"
-_SIZE_WORDS = {"<10": "under 10 mm", "10-20": "10 to 20 mm", ">20": "over 20 mm"}
 #: Scans with more false positives than this share a bar.
 _BARS = 10
 #: How lesions look and are called: found well, found somehow, missed.
@@ -92,7 +91,7 @@ def _draw_recall(axes: Axes, evaluation: Evaluation) -> None:
                 place + shift, top + 0.015, counts,
                 ha="center", va="bottom", fontsize=8, color=INK, linespacing=0.95,
             )  # fmt: skip
-    axes.set_xticks(range(len(SIZE_CLASSES)), [_SIZE_WORDS[size] for size in SIZE_CLASSES])
+    axes.set_xticks(range(len(SIZE_CLASSES)), [SIZE_WORDS[size] for size in SIZE_CLASSES])
     axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
     axes.set(ylim=(0, 1.32), xlim=(-0.6, len(SIZE_CLASSES) - 0.4))
     axes.legend(fontsize=8, loc="upper left", ncols=2, frameon=False)

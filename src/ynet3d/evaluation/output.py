@@ -11,7 +11,7 @@ from typing import Any
 
 from ynet3d.errors import InputError
 from ynet3d.evaluation.cases import CLASSES, CaseEvaluation
-from ynet3d.evaluation.conventions import EMPTY_CLASS_RULE
+from ynet3d.evaluation.conventions import EMPTY_CLASS_RULE, LITS_RULE
 from ynet3d.evaluation.lesion_plot import save_lesion_plot
 from ynet3d.evaluation.lesion_rows import LesionRow, lesion_rows
 from ynet3d.evaluation.lesion_summary import THRESHOLDS
@@ -80,6 +80,8 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         "lesions": asdict(evaluation.lesions),
         "tumour_burden": asdict(evaluation.burden),
         "volumes": {name: asdict(agreement) for name, agreement in evaluation.volumes.items()},
+        "lits": None if evaluation.lits is None else dict(evaluation.lits),
+        "lits_rule": None if evaluation.lits is None else LITS_RULE,
         "cases": [_case_json(case, evaluation) for case in evaluation.cases],
     }
 

@@ -14,9 +14,10 @@ from ynet3d.evaluation.agreement import VolumeAgreement, volume_agreement, volum
 from ynet3d.evaluation.bootstrap import Bootstrap, Interval
 from ynet3d.evaluation.burden import BurdenSummary, summarise_burden
 from ynet3d.evaluation.cases import CaseEvaluation, LiverConvention, class_order
-from ynet3d.evaluation.conventions import Convention, check_convention
+from ynet3d.evaluation.conventions import Convention
 from ynet3d.evaluation.failures import Failure
 from ynet3d.evaluation.lesion_summary import LesionSummary, summarise_lesions
+from ynet3d.evaluation.lits import lits_scores
 from ynet3d.evaluation.metrics import METRICS
 from ynet3d.evaluation.pooled import ClassPresence, PooledOverlap, pooled_overlap
 
@@ -62,8 +63,6 @@ class Evaluation:
         liver_convention: which liver is the headline: "lits" (`liver`) or "label1"
             (`liver_label1`); both are always scored.
         summary: by class, then by metric, for instance `summary["tumour"]["dice"].mean`.
-        convention: by whose rule lesions are matched, and whether there are the LiTS scorer's
-            figures.
         failures: references that could not be scored, and why.
         without_reference: predictions that have no reference, and were left out.
         pooled: by class, overlap of the voxels of all cases thrown together.
@@ -71,12 +70,12 @@ class Evaluation:
         volumes: by class (headline liver and tumour), agreement of the volumes.
         lesions: detection of tumours one by one.
         burden: errors of the tumours' share of the liver.
+        lits: the LiTS scorer's figures under its names, where every case was scored by it.
     """
 
     cases: tuple[CaseEvaluation, ...]
     liver_convention: LiverConvention
     summary: Mapping[str, Mapping[str, MetricSummary]]
-    convention: Convention
     failures: tuple[Failure, ...]
     without_reference: tuple[str, ...]
     pooled: Mapping[str, PooledOverlap]
@@ -84,6 +83,7 @@ class Evaluation:
     volumes: Mapping[str, VolumeAgreement]
     lesions: LesionSummary
     burden: BurdenSummary
+    lits: Mapping[str, float | None] | None
 
     @property
     def class_names(self) -> tuple[str, str, str]:
@@ -94,6 +94,11 @@ class Evaluation:
     def headline(self) -> tuple[str, str]:
         """The two classes to quote."""
         return self.class_names[:2]
+
+    @property
+    def convention(self) -> Convention:
+        """ "lits" with the LiTS scorer's figures, else "default"."""
+        return "default" if self.lits is None else "lits"
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -110,7 +115,6 @@ def summarise(
     cases: Iterable[CaseEvaluation],
     *,
     liver_convention: LiverConvention = "lits",
-    convention: Convention = "default",
     failures: Sequence[Failure] = (),
     without_reference: Sequence[str] = (),
     seed: int = 0,
@@ -120,7 +124,6 @@ def summarise(
     Args:
         cases: at least one, each with a name of its own.
         liver_convention: which liver comes first, "lits" (label 1 or 2) or "label1".
-        convention: see `Evaluation`.
         failures: references that could not be scored.
         without_reference: names of predictions that were left out.
         seed: of the bootstrap's draws.
@@ -128,7 +131,6 @@ def summarise(
     Raises:
         InputError: there is no case, two have one name, or no such convention exists.
     """
-    check_convention(convention)
     names = class_order(liver_convention)
     gathered = tuple(cases)
     if not gathered:
@@ -141,7 +143,6 @@ def summarise(
         cases=gathered,
         liver_convention=liver_convention,
         summary={name: _class_summary(gathered, name, draws, len(failures)) for name in names},
-        convention=convention,
         failures=tuple(failures),
         without_reference=tuple(without_reference),
         pooled={
@@ -154,7 +155,13 @@ def summarise(
         volumes={name: volume_agreement(*volumes(gathered, name)) for name in names[:2]},
         lesions=summarise_lesions([case.lesions for case in gathered], draws),
         burden=summarise_burden(case.burden for case in gathered),
+        lits=_lits(gathered),
     )
+
+
+def _lits(cases: Sequence[CaseEvaluation]) -> dict[str, float | None] | None:
+    scored = [case.lits for case in cases if case.lits is not None]
+    return lits_scores(scored) if len(scored) == len(cases) else None
 
 
 def metric_names(cases: Sequence[CaseEvaluation]) -> tuple[str, ...]:
