@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import ConvexHull
 
 #: From this many points on, the convex hull is faster than comparing all pairs.
 _POINTS_FOR_HULL = 64
@@ -86,6 +85,8 @@ def _diameter(
     ends = np.concatenate([first, stop])
     corners = np.column_stack([top, np.concatenate([ends, ends])]) @ plane
     if len(corners) > _POINTS_FOR_HULL:
+        from scipy.spatial import ConvexHull  # scipy takes half of the package's import, hence here
+
         corners = corners[ConvexHull(corners).vertices]
     apart = corners[:, None] - corners
     return math.sqrt(np.einsum("ijk,ijk->ij", apart, apart).max())

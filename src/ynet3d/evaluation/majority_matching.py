@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from ynet3d.evaluation.overlaps import Group, Overlaps
 
@@ -27,6 +25,9 @@ def majority_groups(overlaps: Overlaps) -> tuple[Group, ...]:
     Returns:
         Groups with lesions on both sides, in order of their lowest prediction.
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     predictions, references = len(overlaps.prediction_voxels), len(overlaps.reference_voxels)
     links = [
         (p - 1, predictions + r - 1)
