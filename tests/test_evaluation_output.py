@@ -98,7 +98,6 @@ def test_detection_of_the_data_set(evaluation: Evaluation) -> None:
     assert (lesions["reference"], lesions["prediction"]) == (4, 4)
     for name in ("overlap_above_0", "iou_above_0.5"):
         every = lesions["thresholds"][name]["all_sizes"]
-        assert (
         for figure in ("recall", "precision", "f1"):
             assert every[figure]["value"] == 0.5
         assert every["false_positives_per_scan"]["value"] == pytest.approx(2 / 3)
