@@ -25,6 +25,13 @@ def small_panels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ynet3d.reporting.network_comparison._WIDEST", 200)
 
 
+def scan(spacing: tuple[float, float, float] = SPACING) -> tuple[Volume, Volume]:
+    """The patient of blocks, with a voxel of bone, so that the whole window is used."""
+    image, label = patient(spacing)
+    image.array[-1, -1, -1] = 500
+    return image, label
+
+
 def case(
     predictions: Mapping[str, Volume] | None = None,
     *,
@@ -32,14 +39,14 @@ def case(
     remark: str = "best",
     notes: Mapping[str, str] | None = None,
 ) -> ComparedCase:
-    image, label = patient(SPACING)
+    image, label = scan()
     given = {"vnet": label} if predictions is None else predictions
     return ComparedCase("case 1", remark, image, reference or label, given, notes or {})
 
 
 def liver_mm() -> list[float]:
     """Size of the liver to the left, front and head."""
-    voxels = [np.ptp(indices) + 1 for indices in np.nonzero(patient(SPACING)[1].array)]
+    voxels = [np.ptp(indices) + 1 for indices in np.nonzero(scan()[1].array)]
     return [count * step for count, step in zip(voxels, SPACING, strict=True)]
 
 
@@ -81,7 +88,7 @@ def test_sides_and_scale(tmp_path: Path) -> None:
 
 
 def test_every_orientation_is_drawn_alike(tmp_path: Path) -> None:
-    image, label = patient(SPACING)
+    image, label = scan()
     save_network_comparison([case()], tmp_path / "a.png")
     expected = read(tmp_path / "a.png")
     for number, permutation in enumerate(PERMUTATIONS[1::3]):
@@ -94,7 +101,7 @@ def test_every_orientation_is_drawn_alike(tmp_path: Path) -> None:
 
 
 def test_words(tmp_path: Path, texts: list[str]) -> None:
-    _, label = patient(SPACING)
+    _, label = scan()
     shown = case(
         {"vnet": label, "3d$y$net": label}, remark="median, 5 cases", notes={"vnet": "Dice 1 / 1"}
     )
@@ -107,7 +114,7 @@ def test_words(tmp_path: Path, texts: list[str]) -> None:
 
 
 def test_what_each_network_found(tmp_path: Path, texts: list[str]) -> None:
-    _, label = patient(SPACING)
+    _, label = scan()
     liver = label.with_array(np.minimum(label.array, 1))
     save_network_comparison(
         [
@@ -131,7 +138,7 @@ def test_what_each_network_found(tmp_path: Path, texts: list[str]) -> None:
 
 
 def test_far_from_the_liver(tmp_path: Path, texts: list[str]) -> None:
-    _, label = patient(SPACING)
+    _, label = scan()
     array = label.array.copy()
     array[:4, :4, :2] = 1  # in the patient's left, back and lowest corner
     save_network_comparison([case({"vnet": label.with_array(array)})], tmp_path / "a.png")
@@ -145,7 +152,7 @@ def test_far_from_the_liver(tmp_path: Path, texts: list[str]) -> None:
 
 
 def test_without_reference(tmp_path: Path, texts: list[str]) -> None:
-    _, label = patient(SPACING)
+    _, label = scan()
     nothing = empty(label)
     save_network_comparison([case(reference=nothing)], tmp_path / "a.png")
     axial, front = panels(read(tmp_path / "a.png"), 3)
@@ -159,7 +166,7 @@ def test_without_reference(tmp_path: Path, texts: list[str]) -> None:
 
 
 def test_looks_where_the_reference_has_most_tumour() -> None:
-    image, label = patient(SPACING)
+    image, label = scan()
     array = np.minimum(label.array, 1)
     slices = np.flatnonzero(array.any(axis=(0, 1)))
     array[48:52, 30:33, slices[2]] = 2
@@ -170,7 +177,7 @@ def test_looks_where_the_reference_has_most_tumour() -> None:
 
 
 def test_places_in_mm() -> None:
-    image, label = patient(SPACING)
+    image, label = scan()
     scene = Scene(image, [label])
     # As made: the liver's middle is 50 mm to the right (RAS+) and 60 mm up; right is on the left.
     assert scene.front.middle == pytest.approx((-50, 60), abs=3)
@@ -184,8 +191,8 @@ def test_places_in_mm() -> None:
 
 @pytest.mark.parametrize(("networks", "columns", "lines"), [(1, 3, 1), (6, 8, 1), (7, 5, 2)])
 def test_columns_wrap(tmp_path: Path, networks: int, columns: int, lines: int) -> None:
-    _, label = patient((12.0, 12.0, 12.0))
-    image, _ = patient((12.0, 12.0, 12.0))
+    _, label = scan((12.0, 12.0, 12.0))
+    image, _ = scan((12.0, 12.0, 12.0))
     predictions = {f"network {number}": label for number in range(networks)}
     shown = ComparedCase("c", "", image, label, predictions)
     save_network_comparison([shown], tmp_path / "a.png")
@@ -196,7 +203,7 @@ def test_columns_wrap(tmp_path: Path, networks: int, columns: int, lines: int) -
 
 
 def test_other_grid_is_refused(tmp_path: Path) -> None:
-    _, label = patient(SPACING)
+    _, label = scan()
     other = Volume(label.array[1:], label.affine)
     with pytest.raises(InputError, match=r"prediction of unet3d .* another grid"):
         save_network_comparison([case({"vnet": label, "unet3d": other})], tmp_path / "a.png")

@@ -14,7 +14,14 @@ from PIL import Image
 
 from ynet3d.errors import InputError
 from ynet3d.reporting import save_overlay, style
-from ynet3d.reporting.views import Anatomy, Plane, evenly_spaced, focus, foreground_box
+from ynet3d.reporting.views import (
+    Anatomy,
+    Plane,
+    evenly_spaced,
+    focus,
+    foreground_box,
+    window_of,
+)
 from ynet3d.volumes.volume import Volume
 
 
@@ -210,3 +217,14 @@ def test_foreground_box(order: Any) -> None:
     array[4, 6, 8] = 2
     assert foreground_box(array) == ((2, 5), (3, 7), (1, 9))
     assert foreground_box(array[::-1].transpose(2, 0, 1)) == ((1, 9), (2, 5), (3, 7))
+
+
+def test_window_is_what_the_scan_holds() -> None:
+    def window(*values: float) -> tuple[float, float]:
+        return window_of(np.array(values, np.float32))
+
+    assert window(-1024, 0, np.nan, 1500) == style.WINDOW_HU
+    assert window(-45, 160) == (-45, 160)
+    assert window(-1024, 160) == (-160, 160)
+    assert window(20, 30) == style.WINDOW_HU  # nothing to see either way
+    assert window(2000, 3000) == style.WINDOW_HU

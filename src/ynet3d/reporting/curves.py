@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ynet3d.files import atomic_path
+from ynet3d.reporting import style
+from ynet3d.reporting.plots import new_figure, quiet, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Row = Mapping[str, Any]
 
-# On white, because training curves go into papers; the class colours are darkened to be read there.
-_INK, _GRID, _GREY = "#1d2430", "#e3e7ed", "#69727f"
+_INK, _GREY = style.PLOT_INK, style.PLOT_GREY
 _LOSS, _VALIDATION = "#2b6cb0", "#8b5cf6"
-_LIVER, _TUMOUR = "#d97706", "#15803d"
 
 
 def save_curves(history: Sequence[Row], path: str | Path, *, title: str = "") -> None:
@@ -34,30 +33,26 @@ def save_curves(history: Sequence[Row], path: str | Path, *, title: str = "") ->
         path: PNG to write.
         title: headline, for instance the recipe.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11.0, 4.6), dpi=110, facecolor="white")
-    canvas = FigureCanvasAgg(figure)
+    figure = new_figure(11.0, 4.6, dpi=110)
     loss_axes, dice_axes = figure.subplots(1, 2)
     figure.subplots_adjust(left=0.05, right=0.985, bottom=0.12, top=0.84, wspace=0.12)
-    epochs = _column(history, "epoch")
+    epochs = column(history, "epoch")
     if title:
         figure.suptitle(
             title, color=_INK, fontsize=13, fontweight="bold", x=0.012, ha="left", parse_math=False
         )
 
-    _prepare(loss_axes, "Loss", epochs)
-    _draw(loss_axes, epochs, _column(history, "train_loss"), "training", _LOSS)
-    _draw(loss_axes, epochs, _column(history, "validation_loss"), "validation", _VALIDATION)
-    _draw_learning_rate(loss_axes, epochs, _column(history, "learning_rate"))
+    prepare(loss_axes, "Loss", epochs)
+    _draw(loss_axes, epochs, column(history, "train_loss"), "training", _LOSS)
+    _draw(loss_axes, epochs, column(history, "validation_loss"), "validation", _VALIDATION)
+    _draw_learning_rate(loss_axes, epochs, column(history, "learning_rate"))
 
-    _prepare(dice_axes, "Validation Dice", epochs)
+    prepare(dice_axes, "Validation Dice", epochs)
     dice_axes.set_ylim(-0.02, 1.02)
     dice_axes.set_yticks(np.linspace(0.0, 1.0, 6))
-    liver, tumour = _column(history, "dice_liver"), _column(history, "dice_tumour")
-    _draw(dice_axes, epochs, liver, "liver", _LIVER)
-    _draw(dice_axes, epochs, tumour, "tumour", _TUMOUR)
+    liver, tumour = column(history, "dice_liver"), column(history, "dice_tumour")
+    _draw(dice_axes, epochs, liver, "liver", style.PLOT_LIVER)
+    _draw(dice_axes, epochs, tumour, "tumour", style.PLOT_TUMOUR)
 
     best = best_epoch(history)
     if best is not None:
@@ -72,7 +67,7 @@ def save_curves(history: Sequence[Row], path: str | Path, *, title: str = "") ->
         dice_axes.set_title(
             f"best: epoch {at:.0f} ({', '.join(measured)})", loc="right", color=_GREY, fontsize=9.5
         )
-        for values, colour in ((liver, _LIVER), (tumour, _TUMOUR)):
+        for values, colour in ((liver, style.PLOT_LIVER), (tumour, style.PLOT_TUMOUR)):
             dice_axes.plot(
                 [at], [values[best]], "o", color=colour, markersize=8, markeredgecolor="white",
                 markeredgewidth=1.5, zorder=4,
@@ -83,8 +78,7 @@ def save_curves(history: Sequence[Row], path: str | Path, *, title: str = "") ->
     for axes in (loss_axes, dice_axes):
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, fontsize=9.5, labelcolor=_INK, loc="best")
-    with atomic_path(path) as temporary:
-        canvas.print_png(str(temporary))
+    save_figure(figure, path)
 
 
 def best_epoch(history: Sequence[Row]) -> int | None:
@@ -92,7 +86,7 @@ def best_epoch(history: Sequence[Row]) -> int | None:
     said = [index for index, row in enumerate(history) if row.get("best")]
     if said:
         return said[-1]
-    dice = np.stack([_column(history, "dice_liver"), _column(history, "dice_tumour")])
+    dice = np.stack([column(history, "dice_liver"), column(history, "dice_tumour")])
     measured = np.isfinite(dice)
     if not measured.any():
         return None
@@ -101,23 +95,20 @@ def best_epoch(history: Sequence[Row]) -> int | None:
     return int(np.where(counts > 0, means, -1.0).argmax())
 
 
-def _column(history: Sequence[Row], key: str) -> npt.NDArray[np.float64]:
+def column(history: Sequence[Row], key: str) -> npt.NDArray[np.float64]:
+    """The values of a key, NaN where there is none."""
     values = [row.get(key) for row in history]
     return np.array([np.nan if value is None else float(value) for value in values], np.float64)
 
 
-def _prepare(axes: Axes, title: str, epochs: npt.NDArray[np.float64]) -> None:
+def prepare(axes: Axes, title: str, epochs: npt.NDArray[np.float64]) -> None:
+    """A plot against the epoch."""
     from matplotlib.ticker import MaxNLocator
 
     axes.set_title(title, loc="left", color=_INK, fontsize=11.5, fontweight="bold")
     axes.set_xlabel("Epoch", color=_INK)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
-    axes.grid(True, color=_GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=_INK, length=0, labelsize=9.5)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_color(_GREY)
+    quiet(axes)
     if len(epochs):
         span = max(1.0, epochs[-1] - epochs[0])
         axes.set_xlim(epochs[0] - 0.03 * span, epochs[-1] + 0.03 * span)

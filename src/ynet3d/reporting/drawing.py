@@ -24,17 +24,28 @@ def points(pixels: float) -> float:
 def draw_ct(axes: Axes, picture: npt.NDArray[Any], size_mm: tuple[float, float]) -> None:
     """Fill `axes` with a CT slice (HU) of `size_mm` (width, height); data coordinates are mm."""
     width, height = size_mm
+    draw_grey(axes, picture, (0.0, width, height, 0.0))
+    axes.set_xlim(0.0, width)
+    axes.set_ylim(height, 0.0)
+
+
+def draw_grey(
+    axes: Axes,
+    picture: npt.NDArray[Any],
+    edges: tuple[float, float, float, float],
+    *,
+    window: tuple[float, float] = style.WINDOW_HU,
+) -> None:
+    """A CT slice (HU) in grey; `edges` are the coordinates of its left, right, bottom and top."""
     axes.imshow(
-        np.nan_to_num(picture.astype(np.float32), nan=style.WINDOW_HU[0]),
+        np.nan_to_num(picture.astype(np.float32), nan=window[0]),
         cmap="gray",
-        vmin=style.WINDOW_HU[0],
-        vmax=style.WINDOW_HU[1],
-        extent=(0.0, width, height, 0.0),
+        vmin=window[0],
+        vmax=window[1],
+        extent=edges,
         interpolation="bilinear",
         aspect="auto",
     )
-    axes.set_xlim(0.0, width)
-    axes.set_ylim(height, 0.0)
 
 
 def draw_mask(

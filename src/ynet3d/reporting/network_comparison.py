@@ -16,7 +16,7 @@ from ynet3d.reporting.canvas import Canvas, save_png
 from ynet3d.reporting.comparison_scene import Scene
 from ynet3d.reporting.rendering import FRONT, render
 from ynet3d.reporting.statistics import statistics
-from ynet3d.reporting.views import Plane, refuse_other_grids
+from ynet3d.reporting.views import Plane, refuse_other_grids, window_of
 from ynet3d.reporting.words import shortened, tumour_words
 from ynet3d.volumes.volume import Volume
 
@@ -80,8 +80,12 @@ def save_network_comparison(cases: Sequence[ComparedCase], path: str | Path) -> 
     columns = -(-(2 + len(networks)) // lines)
     free = _WIDTH - 2 * _EDGE - (columns - 1) * _GAP
     width = min(_WIDEST, free // columns)
-    sheets = [_CaseSheet(case, networks, columns, width).draw() for case in cases]
-    save_png(np.concatenate([*sheets, _footer(sheets[0].shape[1])]), path)
+    pictures, windows = [], set()
+    for case in cases:
+        sheet = _CaseSheet(case, networks, columns, width)
+        pictures.append(sheet.draw())
+        windows.add(sheet.window)
+    save_png(np.concatenate([*pictures, _footer(pictures[0].shape[1], windows)]), path)
 
 
 class _CaseSheet:
@@ -99,6 +103,7 @@ class _CaseSheet:
         }
         labels = [case.reference, *(case.predictions[name] for name in present)]
         self.scene = Scene(case.image, labels)
+        self.window = window_of(case.image.array)
         self.scale = width / 340  # of letters on the panels
         self.axial_height = round(width * self.scene.axial.height / self.scene.axial.width)
         self.front_height = round(width * self.scene.front.height / self.scene.front.width)
@@ -156,9 +161,10 @@ class _CaseSheet:
             self._say(left, top + self.axial_height / 2, "no prediction")
             return
         scene, frame = self.scene, self.scene.axial
-        axes, size = self._axes(left, top, self.axial_height)
+        axes, size = self._dark_axes(left, top, self.axial_height)
         size_mm = scene.anatomy.size_mm(Plane.AXIAL, scene.anatomy.whole)
-        drawing.draw_ct(axes, scene.anatomy.cut(Plane.AXIAL, scene.point[0]), size_mm)
+        picture = scene.anatomy.cut(Plane.AXIAL, scene.point[0])
+        drawing.draw_grey(axes, picture, (0.0, size_mm[0], size_mm[1], 0.0), window=self.window)
         if number > 0:
             drawing.draw_labels(
                 axes, scene.cut(self.labels[number]), size_mm, line=_LINE, fill=_FILL
@@ -201,21 +207,9 @@ class _CaseSheet:
     def _draw_coronal(self, left: float, top: float) -> None:
         """The coronal CT slice through the point, where the other columns have the front view."""
         scene, frame = self.scene, self.scene.front
-        axes, size = self._axes(left, top, self.front_height)
-        axes.set_axis_on()
-        axes.set(xticks=[], yticks=[], facecolor="black")
-        axes.spines[:].set_visible(False)
-        low, high = style.WINDOW_HU
+        axes, size = self._dark_axes(left, top, self.front_height)
         picture = scene.anatomy.cut(Plane.CORONAL, scene.point[1])
-        axes.imshow(
-            np.nan_to_num(picture.astype(np.float32), nan=low),
-            cmap="gray",
-            vmin=low,
-            vmax=high,
-            extent=scene.coronal_place(),
-            interpolation="bilinear",
-            aspect="auto",
-        )
+        drawing.draw_grey(axes, picture, scene.coronal_place(), window=self.window)
         across, up = frame.middle
         axes.set_xlim(across - frame.width / 2, across + frame.width / 2)
         axes.set_ylim(up - frame.height / 2, up + frame.height / 2)
@@ -225,19 +219,24 @@ class _CaseSheet:
     def _axes(self, left: float, top: float, height: int) -> tuple[Axes, tuple[int, int]]:
         return self.canvas.axes(left, top, self.width, height), (self.width, height)
 
+    def _dark_axes(self, left: float, top: float, height: int) -> tuple[Axes, tuple[int, int]]:
+        """Axes for a CT slice, black where it does not reach."""
+        self.canvas.block(left, top, self.width, height, "#000000")
+        return self._axes(left, top, height)
+
     def _say(self, left: float, top: float, words: str) -> None:
         self.canvas.fitted(
             left + self.width / 2,
             top,
             words,
             self.width - 12,
-            size=20 * self.scale,
+            size=20 * min(1.0, self.scale),
             color=_MUTED,
             ha="center",
         )
 
 
-def _footer(width: int) -> npt.NDArray[np.uint8]:
+def _footer(width: int, windows: set[tuple[float, float]]) -> npt.NDArray[np.uint8]:
     """The legend, and what one has to know to read the pictures."""
     canvas = Canvas(width, _FOOTER, background=_PAPER, ink=_INK)
     left = float(_EDGE)
@@ -249,9 +248,11 @@ def _footer(width: int) -> npt.NDArray[np.uint8]:
     ):
         canvas.block(left, 10, 1.3 * _NOTE, 20, "#3c4654")  # outlines lie on grey, not on paper
         left = canvas.legend(left, 20, colour, words, height=4, size=_NOTE)
-    low, high = (style.number(value) for value in style.WINDOW_HU)
+    window = ", ".join(
+        f"{style.number(low)} to {style.number(high)}" for low, high in sorted(windows)
+    )
     reading = (
-        f"Patient's right is on the left; window {low} to {high} HU. Under the CT: its coronal "
+        f"Patient's right is on the left; window {window} HU. Under the CT: its coronal "
         "slice; beside it, surfaces from the front, smoothed."
     )
     for top, words in ((56, reading), (84, RESEARCH_USE)):

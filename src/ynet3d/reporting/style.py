@@ -14,6 +14,15 @@ TUMOUR = COLOURS[Label.TUMOUR]
 REFERENCE_LIVER = "#ffffff"
 REFERENCE_TUMOUR = "#ff6fdc"
 
+#: Plots are on white, because they go into papers.
+PLOT_INK, PLOT_GRID, PLOT_GREY = "#1d2430", "#e3e7ed", "#69727f"
+#: The class colours, darkened to be read on white.
+PLOT_LIVER, PLOT_TUMOUR = "#d97706", "#15803d"
+#: Colours told apart by people with any colour vision (Okabe and Ito 2008; its yellow, too pale on
+#: white, left out), and a marker with each.
+SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
 #: Soft-tissue window in HU.
 WINDOW_HU = (-160.0, 240.0)
 
@@ -26,6 +35,11 @@ def rgb(colour: str) -> tuple[float, float, float]:
     """Red, green and blue, 0 to 1, of "#rrggbb"."""
     red, green, blue = (int(colour[start : start + 2], 16) / 255.0 for start in (1, 3, 5))
     return red, green, blue
+
+
+def darker(colour: str, share: float = 0.72) -> str:
+    """`colour` for letters, which need more contrast than areas."""
+    return "#" + "".join(f"{round(255 * share * part):02x}" for part in rgb(colour))
 
 
 def fit_scale_bar(width_mm: float, *, share: float = 0.3) -> int:

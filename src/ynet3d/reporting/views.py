@@ -17,12 +17,15 @@ from scipy import ndimage
 
 from ynet3d.errors import InputError
 from ynet3d.labels import Label
+from ynet3d.reporting import style
 from ynet3d.volumes.orientation import Reorientation
 from ynet3d.volumes.volume import Volume
 
 #: (first, one past the last) voxel along each canonical axis (S, P, L).
 Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 Point = tuple[int, int, int]
+
+_NARROWEST_WINDOW_HU = 100.0
 
 
 class Plane(Enum):
@@ -194,6 +197,14 @@ def body_box(axial: npt.NDArray[Any], *, above_hu: float = -250.0) -> tuple[int,
     largest = int(np.bincount(regions.ravel())[1:].argmax())
     rows, columns = ndimage.find_objects(regions)[largest]
     return rows.start, rows.stop, columns.start, columns.stop
+
+
+def window_of(image: npt.NDArray[Any]) -> tuple[float, float]:
+    """The soft-tissue window in HU, or the part of it that a scan holds whose HU were cut off."""
+    low, high = style.WINDOW_HU
+    lowest, highest = float(np.nanmin(image)), float(np.nanmax(image))
+    cut = max(low, lowest), min(high, highest)
+    return cut if cut[1] - cut[0] > _NARROWEST_WINDOW_HU else style.WINDOW_HU
 
 
 def evenly_spaced(first: int, last: int, count: int) -> list[int]:
