@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import run
 
 from ynet3d.datasets import check_case, check_dataset, make_split, open_dataset
 from ynet3d.errors import InputError
@@ -166,3 +167,24 @@ def test_masks_that_do_not_fit(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not on the grid of its image: the shapes differ"):
         case.read_label()
     assert [flag.code for flag in check_case(case).flags] == ["unreadable-label"]
+
+
+def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "ours"
+    for subject in ("1", "2"):
+        put_ct(root, f"sub-{subject}/ct/sub-{subject}_ct.nii.gz")
+    checked = run(capsys, "data", "check", root, "-q")
+    assert checked.code == 0, checked
+    assert "2 cases, 0 with errors. No case has a label (for sub-1, there is no sub-1_dseg" in (
+        " ".join(checked.out.split())
+    )
+    split = ("data", "split", root, "-o", tmp_path / "s.yaml")
+    run(capsys, *split).assert_refused(match="no labelled case")
+    for subject in ("1", "2"):
+        put_label(root, f"labels/sub-{subject}/ct/sub-{subject}_dseg.nii.gz")
+    assert run(capsys, "data", "check", root, "-q").code == 0
+    assert run(capsys, *split, "--folds", "2").code == 0
+    put_label(root, "others/sub-1/ct/sub-1_dseg.nii.gz")
+    run(capsys, *split, "--folds", "2").assert_refused(match="name the folder of those to use")
+    labels = root / "derivatives" / "labels"
+    assert run(capsys, *split, "--folds", "2", "--labels", labels).code == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import run
 from dicom_files import write_ct_series
 from PIL import Image
 from pydicom.uid import generate_uid
@@ -207,3 +208,17 @@ def test_the_fingerprint_knows_slices_and_masks(tmp_path: Path) -> None:
     second.rename(first)
     (ground / "x").rename(second)
     assert case.fingerprint() != before
+
+
+def test_command_line(chaos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checked = run(capsys, "data", "check", chaos, "-q")
+    assert checked.code == 0, checked
+    assert "4 cases, 0 with errors." in checked.out
+    assert "has no label (there is no " in " ".join(checked.out.split())
+    made = run(capsys, "data", "split", chaos, "-o", tmp_path / "s.yaml", "--ratio", "2/1")
+    assert made.code == 0, made
+    assert "train 2, validation 1 (1 without label left out)" in made.out
+    (chaos / "CHAOS_Train_Sets/Train_Sets/CT/1/Ground/liver_GT_003.png").unlink()
+    checked = run(capsys, "data", "check", chaos, "-q")
+    assert checked.code == 1
+    assert "has 7 masks (.png) for 8 slices" in " ".join(checked.out.split())

@@ -156,6 +156,7 @@ def test_table_and_csv(mixed: Path, tmp_path: Path) -> None:
     console = Console(width=200, record=True, file=(tmp_path / "screen.txt").open("w"))
     console.print(check_table(checks, title="mixed"))
     text = console.export_text()
+    assert "patient" not in text  # all are called as their cases
     for expected in ("volume-10", "8x7x6", "2 2 5", "LPS", "hu-offset", "label-values", "0 1 5"):
         assert expected in text
     write_check_csv(checks, tmp_path / "out" / "check.csv")

@@ -54,6 +54,8 @@ def test_lits_in_one_folder(tmp_path: Path) -> None:
     assert names(dataset.cases) == ["volume-9", "volume-10", "volume-11"]
     assert names(dataset.labelled) == ["volume-9", "volume-10"]
     assert [name for name, _ in dataset.without_image] == ["volume-12"]
+    with pytest.raises(InputError, match=r"has no label \(no segmentation-11\.nii or \.nii\.gz"):
+        dataset.case("volume-11").read_label()
     case = dataset.case("volume-10")
     image, label = case.read_image(), case.read_label()
     assert image.array.max() == 60
@@ -173,6 +175,8 @@ def test_pairs_in_one_folder(tmp_path: Path, suffix: str) -> None:
     assert dataset.kind == "pairs"
     assert names(dataset.cases) == ["scan2", "scan10"]
     assert names(dataset.labelled) == ["scan2"]
+    with pytest.raises(InputError, match=r"has no label \(no scan10_label, scan10_seg or"):
+        dataset.case("scan10").read_label()
 
 
 def test_pairs_named_folders_and_doubles(tmp_path: Path) -> None:
@@ -204,6 +208,7 @@ def test_csv(tmp_path: Path) -> None:
         assert [(c.name, c.patient) for c in dataset.cases] == [("first", "A"), ("two", "two")]
         assert dataset.case("first").read_label().array.max() == 2
         assert dataset.case("two").label is None
+        assert dataset.case("two").label_sought == "line 3 of list.csv names none"
 
 
 @pytest.mark.parametrize(

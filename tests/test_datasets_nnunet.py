@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import run
 
 from ynet3d.datasets import check_case, check_dataset, make_split, open_dataset
 from ynet3d.errors import InputError
@@ -174,3 +175,16 @@ def test_files_that_do_not_fit(raw: Path) -> None:
         open_dataset(raw)
     with pytest.raises(InputError, match=r"has no dataset\.json: give the folder of one data set"):
         open_dataset(raw.parent, kind="nnunet")
+
+
+def test_command_line(raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "data", "check", raw, "-q", "--kind", "nnunet").code == 0
+    split = tmp_path / "s.yaml"
+    assert run(capsys, "data", "split", raw, "-o", split, "--folds", "3").code == 0
+    assert "liver_10" in split.read_text(encoding="utf-8")
+    wrong = run(capsys, "data", "check", raw.parent)
+    wrong.assert_refused(match=f"but {raw} is one (nnunet): give that folder")
+    wrong = run(capsys, "data", "check", raw / "imagesTr")
+    wrong.assert_refused(match=f"but {raw} is one (nnunet): give that folder")
+    describe(raw, labels={"background": 0, "liver": 1, "GTV": 2})
+    run(capsys, "data", "check", raw).assert_refused(match="names 'GTV' among its labels")

@@ -35,7 +35,15 @@ def check(
         if flag.severity is not Severity.INFORMATION:
             console.print(f"{name}: {flag.sentence}", highlight=False, markup=False)
     errors = {name for name, flag in flagged if flag.severity is Severity.ERROR}
-    console.print(f"{len(checks)} cases, {len(errors)} with errors.", highlight=False)
+    cases = "1 case" if len(checks) == 1 else f"{len(checks)} cases"
+    console.print(f"{cases}, {len(errors)} with errors.", highlight=False)
+    if dataset.cases and not dataset.labelled:
+        first = dataset.cases[0]
+        console.print(
+            f"No case has a label (for {first.name}, {first.label_sought or 'none was given'}).",
+            highlight=False,
+            markup=False,
+        )
     if csv is not None:
         write_check_csv(checks, csv)
     if errors:
@@ -69,4 +77,6 @@ def split(
     dataset = open_dataset(folder, kind=kind, labels=labels)
     made = make_split(dataset, ratio=parts, seed=seed, folds=folds)
     write_split(made, out)
-    typer.echo(f"{made.summary()}. Written to {out}")
+    left_out = len(dataset.cases) - len(dataset.labelled)
+    without = f" ({left_out} without label left out)" if left_out else ""
+    typer.echo(f"{made.summary()}{without}. Written to {out}")

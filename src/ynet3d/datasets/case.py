@@ -29,12 +29,14 @@ class Case:
         patient: whose scan it is; cases of one patient never lie on two sides of a split.
         image: file, DICOM folder or zip.
         label: where its labels are; None if unlabelled.
+        label_sought: where a label was looked for, in words, for messages.
     """
 
     name: str
     patient: str
     image: Path
     label: LabelSource | None = None
+    label_sought: str = ""
 
     def read_image(self) -> Volume:
         """The CT in HU, shape (i, j, k) in the source's voxel order.
@@ -87,8 +89,8 @@ class Case:
     def _label_source(self) -> LabelSource:
         if self.label is None:
             raise InputError(
-                f"Case {self.name} has no label: give one beside {self.image}, "
-                "or use the case for prediction only."
+                f"Case {self.name} has no label ({self.label_sought or 'none was given'}): give "
+                "one, or use the case for prediction only."
             )
         for path in (self.label.path, *self.label.paths):
             if not path.exists():

@@ -32,19 +32,27 @@ CSV_COLUMNS = (
 
 
 def check_table(checks: Sequence[CaseCheck], *, title: str | None = None) -> Table:
-    """A row for each case; flags by their codes, red for errors, yellow for warnings."""
-    table = Table(title=title)
-    for name in ("case", "patient", "shape", "spacing mm", "axes", "HU", "labels"):
-        table.add_column(name, overflow="fold")
-    table.add_column("liver mL", justify="right")
-    table.add_column("tumour mL", justify="right")
-    table.add_column("flags", overflow="fold")
+    """A row for each case; flags by their codes, red for errors, yellow for warnings.
+
+    Patients have a column where any is called otherwise than the case.
+    """
+    # No padding, and cells that break between words: it fits into 80 columns.
+    table = Table(title=title, padding=0, show_edge=False)
+    patients = any(check.patient != check.name for check in checks)
+    table.add_column("case", overflow="fold")
+    if patients:
+        table.add_column("patient", overflow="fold")
+    for name, width in (("shape", 11), ("spacing mm", 7), ("axes", 4), ("HU", 8), ("labels", 5)):
+        table.add_column(name, overflow="fold", min_width=width)
+    table.add_column("liver mL", justify="right", min_width=5)
+    table.add_column("tumour mL", justify="right", min_width=6)
+    table.add_column("flags", overflow="fold", min_width=9)
     for check in checks:
         flags = Text(", ").join(Text(f.code, style=_STYLES[f.severity]) for f in check.flags)
         low_high = check.hu_range
         cells: list[str | Text] = [
             Text(check.name),
-            Text(check.patient),
+            *([Text(check.patient)] if patients else []),
             _shape(check),
             "" if check.spacing is None else " ".join(f"{size:.3g}" for size in check.spacing),
             check.orientation or "",

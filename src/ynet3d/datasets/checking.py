@@ -108,7 +108,10 @@ def check_case(case: Case, *, expect_label: bool = True) -> CaseCheck:
     label = None
     if case.label is None:
         severity = Severity.WARNING if expect_label else Severity.INFORMATION
-        text = f"Case {case.name} has no label: it can be predicted, but not trained on or scored."
+        text = (
+            f"Case {case.name} has no label ({case.label_sought or 'none was given'}): it can be "
+            "predicted, but not trained on or scored."
+        )
         flags.append(Flag("no-label", text, severity))
     else:
         try:
@@ -152,8 +155,8 @@ def _label_flags(
     if strange:
         yield Flag(
             "label-values",
-            f"The label of case {case.name} has the values {', '.join(strange)} besides 0 "
-            "(background), 1 (liver) and 2 (tumour): recode it.",
+            f"The label of case {case.name} has the value{'s' if len(strange) > 1 else ''} "
+            f"{', '.join(strange)} besides 0 (background), 1 (liver) and 2 (tumour): recode it.",
         )
     if Label.LIVER not in values:
         yield Flag(

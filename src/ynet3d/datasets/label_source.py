@@ -89,7 +89,7 @@ class CodedLabelFile(LabelSource):
             raise InputError(
                 f"{self.path} holds the value{'s' if strange.size > 1 else ''} "
                 f"{', '.join(map(str, strange[:5]))}, which {self.named_in} does not name: name "
-                "what they stand for there, or correct the label map."
+                "it there, or correct the label map."
             )
         return label
 

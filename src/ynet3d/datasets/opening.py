@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,10 @@ LAYOUTS: dict[str, Layout] = {
         "beside scan_label.nii.gz (or _seg, _mask)",
     ),
 }
+
+
+#: Folders that are a part of a data set.
+_PARTS = ("imagesTr", "imagesTs", "labelsTr", "labelsTs", "images", "labels", "derivatives")
 
 
 def open_dataset(
@@ -138,11 +143,23 @@ def _licence(root: Path) -> str | None:
 
 
 def _nothing_fits(root: Path) -> str:
-    layouts = "; ".join(layout.description for layout in LAYOUTS.values())
-    return (
-        f"{root} holds {_content(root)}, which is no data set that is understood: arrange it as "
-        f"one of these: {layouts}."
-    )
+    found = f"{root} holds {_content(root)}, which is no data set that is understood"
+    for folder, kind in _nearby(root):
+        return f"{found}, but {folder} is one ({kind}): give that folder."
+    layouts = "; ".join(f"{name} ({layout.description})" for name, layout in LAYOUTS.items())
+    return f"{found}: arrange it as one of these: {layouts}."
+
+
+def _nearby(root: Path) -> Iterator[tuple[Path, str]]:
+    """Data sets directly below `root`, or the one that `root` is a part of."""
+    candidates = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    if root.resolve().name in _PARTS:
+        candidates.append(root.resolve().parent)
+    for folder in candidates:
+        for kind, layout in LAYOUTS.items():
+            with suppress(InputError):
+                if layout.fits([folder]):
+                    yield folder, kind
 
 
 def _content(root: Path) -> str:

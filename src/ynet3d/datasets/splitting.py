@@ -130,7 +130,7 @@ def _patients(dataset: DataSet) -> dict[str, list[str]]:
     if not dataset.labelled:
         raise InputError(
             f"The data set {dataset.name} ({dataset.root}) has no labelled case, and a split is "
-            "for those: give a data set with labels."
+            f"for those: give a data set with labels{_where_sought(dataset)}."
         )
 
     def key(case: Case) -> tuple[list[tuple[int, int, str]], str]:
@@ -140,6 +140,11 @@ def _patients(dataset: DataSet) -> dict[str, list[str]]:
     for case in sorted(dataset.labelled, key=key):
         patients.setdefault(case.patient, []).append(case.name)
     return patients
+
+
+def _where_sought(dataset: DataSet) -> str:
+    sought = dataset.cases[0].label_sought if dataset.cases else ""
+    return f" (for {dataset.cases[0].name}, {sought})" if sought else ""
 
 
 def _parts_asked_for(

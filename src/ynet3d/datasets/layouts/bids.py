@@ -50,9 +50,10 @@ def read_bids(folders: Sequence[Path]) -> Found:
     below = folders[1] if len(folders) > 1 else root / _DERIVATIVES
     labels = _labels(below)
     cases: list[Case] = []
+    sought = f"there is no {{0}}_dseg and no {{0}}_label-liver_mask below {below}"
     for name, path in _scans(root):
         source = _source(name.case, labels.pop(name.key, []))
-        cases.append(Case(name.case, name.subject, path, source))
+        cases.append(Case(name.case, name.subject, path, source, sought.format(name.case)))
     cases.sort(key=lambda case: natural_key(case.name))
     alone = sorted(
         ((BidsName.of(masks[0].path).case, masks[0].path) for masks in labels.values()),

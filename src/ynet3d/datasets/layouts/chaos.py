@@ -43,7 +43,7 @@ def read_chaos(folders: Sequence[Path]) -> Found:
         images, masks = patient / _IMAGES, patient / _MASKS
         if images.is_dir():
             label = ChaosMasks(masks, images) if masks.is_dir() else None
-            cases.append(Case(name, name, images, label))
+            cases.append(Case(name, name, images, label, f"there is no {masks}"))
         else:
             masks_only.append((name, masks))
     return Found(tuple(cases), tuple(masks_only), licence=LICENCE)

@@ -53,7 +53,8 @@ def read_decathlon(folders: Sequence[Path]) -> Found:
     for entry in test:
         listed = entry.get("image") if isinstance(entry, dict) else entry
         image = root / str(listed)
-        cases.append(Case(name=strip_suffix(image), patient=strip_suffix(image), image=image))
+        name = strip_suffix(image)
+        cases.append(Case(name, name, image, label_sought="it is of the test set"))
     licence = content.get("licence") or content.get("license")
     title = content.get("name")
     return Found(

@@ -28,7 +28,10 @@ def read_ircadb(folders: Sequence[Path]) -> Found:
         image, masks = _part(patient, "PATIENT_DICOM"), _part(patient, "MASKS_DICOM")
         if image is not None:
             label = None if masks is None else IrcadbMasks(masks)
-            cases.append(Case(name=name, patient=name, image=image, label=label))
+            sought = "MASKS_DICOM is not there"
+            cases.append(
+                Case(name=name, patient=name, image=image, label=label, label_sought=sought)
+            )
         elif masks is not None:
             masks_only.append((name, masks))
     return Found(tuple(cases), tuple(masks_only), licence=LICENCE)

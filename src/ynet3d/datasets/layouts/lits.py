@@ -51,6 +51,7 @@ def read_lits(folders: Sequence[Path]) -> Found:
             patient=patients.get(name, patients.get(name.removeprefix("volume-"), name)),
             image=volumes[name],
             label=LabelFile(segmentations[name]) if name in segmentations else None,
+            label_sought=f"no {name.replace('volume', 'segmentation')}.nii or .nii.gz was found",
         )
         for name in sorted(volumes, key=natural_key)
     )

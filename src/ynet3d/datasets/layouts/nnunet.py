@@ -54,8 +54,9 @@ def read_nnunet(folders: Sequence[Path]) -> Found:
         if image is None and label is not None:
             alone.append((name, label))
         elif image is not None:
+            sought = f"there is no {name} in labels{'Ts' if 'Ts' in image.parent.name else 'Tr'}"
             source = None if label is None else coded(label, classes, named_in=description)
-            cases.append(Case(name, patients.get(name, name), image, source))
+            cases.append(Case(name, patients.get(name, name), image, source, sought))
     licence = content.get("licence") or content.get("license")
     title = content.get("name")
     return Found(

@@ -57,13 +57,19 @@ def read_pairs(folders: Sequence[Path]) -> Found:
             f"{next(iter(labels.values())).parent} has {len(labels)} labels for {len(by_case)} "
             "cases, so some case has two: keep one label for each."
         )
+    beside = len(folders) == 1 and _two_folders(folders[0]) is None
+    sought = "no {0}_label, {0}_seg or {0}_mask lies beside it"
+    if not beside:
+        sought = "neither {0} nor {0}_label, {0}_seg or {0}_mask lies in the folder of the labels"
     patients = read_patients(folders[0])
     cases = []
     for stem in sorted(images, key=natural_key):
         name = _case_of_image(stem)
         label = by_case.pop(name, None)
         source = None if label is None else LabelFile(label)
-        cases.append(Case(name, patients.get(name, name), images[stem], source))
+        cases.append(
+            Case(name, patients.get(name, name), images[stem], source, sought.format(name))
+        )
     alone = sorted(by_case, key=natural_key)
     return Found(tuple(cases), tuple((name, by_case[name]) for name in alone))
 

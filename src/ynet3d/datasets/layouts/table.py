@@ -44,8 +44,17 @@ def read_table(folders: Sequence[Path]) -> Found:
             raise InputError(f"{table} names no image in line {number}: fill it in, or remove it.")
         image = table.parent / row["image"]
         name = row.get("case") or strip_suffix(image)
+        sought = f"line {number} of {table.name} names none"
         label = LabelFile(table.parent / row["label"]) if row["label"] else None
-        cases.append(Case(name=name, patient=row.get("patient") or name, image=image, label=label))
+        cases.append(
+            Case(
+                name=name,
+                patient=row.get("patient") or name,
+                image=image,
+                label=label,
+                label_sought=sought,
+            )
+        )
     return Found(tuple(cases), name=table.stem)
 
 
