@@ -271,10 +271,6 @@ def test_evaluations_are_taken_as_they_are() -> None:
             r"No case is scored for every model \(x: a; y: b\)",
         ),
         (
-            {"x": scores({"a": 0.5}), "y": scores({"a": 0.5}, convention="lits")},
-            "x is scored by the convention default and y by lits",
-        ),
-        (
             {"x": scores({"a": 0.5}), "y": scores({"a": 0.5}, without=("a",))},
             r"The reference of a is not the same for x and y \(tumour: 10 mL and 0 mL\)",
         ),

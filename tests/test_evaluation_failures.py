@@ -12,7 +12,7 @@ from command_line import run
 from test_evaluation_files import AFFINE, write_case, write_folder
 
 from ynet3d.errors import InputError
-from ynet3d.evaluation import evaluate, parse_label_map
+from ynet3d.evaluation import Failure, evaluate, failure_sentences, parse_label_map
 from ynet3d.evaluation.relabelling import relabelled
 from ynet3d.volumes import Volume, nearest_on_grid, read_label, write_label
 
@@ -59,6 +59,7 @@ def test_command_writes_the_rest_and_ends_with_an_error(
     assert done.code == 2
     errors = [line for line in done.err.splitlines() if line.startswith("Error: ")]
     assert len(errors) == 4
+    assert f"Error: There is no prediction in {folders[0]}: segmentation-6." in done.err
     assert "2 of 6 cases were scored." in done.err
     assert "no reference has their name: volume-9." in done.err
     assert "over 2 of 6 cases" in done.out
@@ -168,6 +169,22 @@ def test_labels_of_other_tools_are_mapped(folders: tuple[Path, Path]) -> None:
     ):
         with pytest.raises(InputError, match=match):
             parse_label_map(text)
+
+
+def test_one_file_against_a_folder_is_one_case(folders: tuple[Path, Path]) -> None:
+    predictions, references = folders
+    evaluation = evaluate(predictions / "volume-2.nii.gz", references)
+    assert [case.name for case in evaluation.cases] == ["segmentation-2"]
+    assert not evaluation.failures
+
+
+def test_many_missing_predictions_are_one_sentence() -> None:
+    missing = [Failure(f"{n}", "There is no prediction in out.", missing=True) for n in range(12)]
+    sentences = failure_sentences([Failure("x", "It is damaged."), *missing])
+    assert sentences == [
+        "x: It is damaged.",
+        "There is no prediction in out: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more.",
+    ]
 
 
 def test_words_that_make_no_sense_are_refused_before_reading(tmp_path: Path) -> None:

@@ -60,7 +60,12 @@ def evaluate(
     from rich.console import Console
 
     from ynet3d.evaluation import evaluate as evaluate_folders
-    from ynet3d.evaluation import evaluation_table, parse_label_map, write_evaluation
+    from ynet3d.evaluation import (
+        evaluation_table,
+        failure_sentences,
+        parse_label_map,
+        write_evaluation,
+    )
     from ynet3d.progress import Progress
 
     result = evaluate_folders(
@@ -80,8 +85,8 @@ def evaluate(
     if result.without_reference:
         names = ", ".join(result.without_reference)
         typer.echo(f"Left out, because no reference has their name: {names}.", err=True)
-    for failure in result.failures:
-        typer.echo(f"Error: {failure.name}: {failure.reason}", err=True)
+    for sentence in failure_sentences(result.failures):
+        typer.echo(f"Error: {sentence}", err=True)
     if result.failures:
         typer.echo(
             f"{len(result.cases)} of {result.number_of_references} cases were scored.", err=True

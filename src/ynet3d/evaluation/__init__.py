@@ -20,7 +20,7 @@ from ynet3d.evaluation.comparison import (
 )
 from ynet3d.evaluation.conventions import CONVENTIONS, EMPTY_CLASS_RULE, LITS_RULE, Convention
 from ynet3d.evaluation.counting import Confusion, confusion
-from ynet3d.evaluation.failures import Failure
+from ynet3d.evaluation.failures import Failure, failure_sentences
 from ynet3d.evaluation.folders import evaluate
 from ynet3d.evaluation.metrics import METRICS, ClassMetrics, dice
 from ynet3d.evaluation.output import evaluation_json, write_evaluation
@@ -66,6 +66,7 @@ __all__ = [
     "evaluate_pair",
     "evaluation_json",
     "evaluation_table",
+    "failure_sentences",
     "label_components",
     "match_pairs",
     "parse_label_map",

@@ -67,9 +67,9 @@ def match_pairs(predictions: str | Path, references: str | Path) -> Pairing:
         name = _case_name(candidates[0])
         of_prediction = found_by_key.get(key, [])
         if not of_prediction:
-            unpaired.append(
-                Failure(name, f"There is no prediction in {predictions}.", missing=True)
-            )
+            if not Path(predictions).is_file():  # one file is not meant to hold all cases
+                reason = f"There is no prediction in {predictions}."
+                unpaired.append(Failure(name, reason, missing=True))
         elif len(candidates) > 1:
             unpaired.append(Failure(name, _several(candidates, "references")))
         elif len(of_prediction) > 1:

@@ -173,6 +173,7 @@ def _finish(
             files={
                 "summary.json": "the figures of this page",
                 "evaluation/cases.csv": "metrics of each case and class",
+                "evaluation/lesions.csv": "each tumour: found, missed or invented",
                 "evaluation/summary.json": "their means and standard deviations",
                 "run/best.json": "how the weights were trained",
                 "run/log.csv": "the training log",

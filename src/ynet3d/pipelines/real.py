@@ -238,6 +238,7 @@ def _finish(
                 "summary.json": "the figures of this page",
                 "checks.csv": "what was checked in every data set",
                 "evaluation/cases.csv": "metrics of each case and class",
+                "evaluation/lesions.csv": "each tumour: found, missed or invented",
                 "run/best.json": "how the weights were trained",
             },
             seconds=seconds,

@@ -132,6 +132,16 @@ def versions() -> dict[str, str]:
 RUN_PICTURES = (
     Picture("run/curves.png", "Loss and Dice against the epoch", "Training"),
     Picture("evaluation/dice.png", "Dice of each case", "Dice of each case"),
+    Picture(
+        "evaluation/lesions.png",
+        "Recall of tumours by size, each tumour, false positives per scan",
+        "Tumours one by one",
+    ),
+    Picture(
+        "evaluation/volumes.png",
+        "Predicted against reference volumes of liver and tumour",
+        "Volumes",
+    ),
 )
 
 READING = (

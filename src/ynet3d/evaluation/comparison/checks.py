@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from itertools import pairwise
 
 from ynet3d.errors import InputError
 from ynet3d.evaluation.cases import CLASSES
@@ -18,19 +17,13 @@ def check_comparable(scores: Mapping[str, ModelScores]) -> None:
 
     Raises:
         InputError: fewer than two models, no case in common, or scores that were made against
-            different references or by different rules.
+            different references.
     """
     if len(scores) < 2:
         raise InputError(
             f"{len(scores)} model{' is' if len(scores) == 1 else 's are'} given, but a comparison "
             "needs at least two: give two or more folders of predictions."
         )
-    for (name, model), (other_name, other_model) in pairwise(scores.items()):
-        if model.convention != other_model.convention:
-            raise InputError(
-                f"{name} is scored by the convention {model.convention} and {other_name} by "
-                f"{other_model.convention}, which cannot be compared: evaluate both by one."
-            )
     if not set.intersection(*(set(model.cases) for model in scores.values())):
         names = "; ".join(
             f"{name}: {_listing(list(model.cases))}" for name, model in scores.items()

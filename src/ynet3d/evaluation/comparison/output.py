@@ -72,7 +72,6 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
     return {
         "models": list(comparison.models),
         "data": comparison.data,
-        "convention": first.convention,
         "liver_convention": first.liver_convention,
         "headline": list(comparison.headline),
         "class_definitions": {name: CLASSES[name].definition for name in comparison.class_names},

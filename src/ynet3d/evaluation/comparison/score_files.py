@@ -28,8 +28,8 @@ def holds_evaluation(folder: str | Path) -> bool:
 def read_scores(folder: str | Path) -> ModelScores:
     """Read what `ynet3d evaluate` wrote into a folder.
 
-    `cases.csv` alone is enough; `summary.json` adds the convention and the cases that failed. A
-    column of another tool counts if it has the name of a metric.
+    `cases.csv` alone is enough; `summary.json` adds which liver comes first and the cases that
+    failed. A column of another tool counts if it has the name of a metric.
 
     Raises:
         InputError: there is no `cases.csv`, or it cannot be read as that of an evaluation.
@@ -114,7 +114,6 @@ def _summary(path: Path) -> dict[str, Any]:
         class_order(liver_convention)
         return {
             "liver_convention": liver_convention,
-            "convention": str(content.get("convention", "default")),
             "failures": {
                 failure["case"]: NO_PREDICTION if failure["missing"] else failure["reason"]
                 for failure in content.get("failures", [])

@@ -37,14 +37,12 @@ class ModelScores:
         metrics: names of the metrics, in the order of every table.
         failures: why, by name of the case, for references that could not be scored.
         liver_convention: which liver is the headline (see `Evaluation`).
-        convention: the rule it was scored by, "default" or "lits".
     """
 
     cases: Mapping[str, Mapping[str, ClassScores]]
     metrics: tuple[str, ...] = METRICS
     failures: Mapping[str, str] = field(default_factory=dict)
     liver_convention: LiverConvention = "lits"
-    convention: str = "default"
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> ModelScores:
@@ -67,5 +65,4 @@ class ModelScores:
                 for failure in evaluation.failures
             },
             liver_convention=evaluation.liver_convention,
-            convention=evaluation.convention,
         )
