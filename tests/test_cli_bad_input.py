@@ -279,6 +279,13 @@ def test_words_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture
         (("data", "split", data, "-o", out, "--ratio", "a/b"), "--ratio"),
         (("phantom", out, "--matrix", "4"), "matrix"),
         (("networks", "--size", "0", "1", "1"), "--size"),
+        (("networks", "-o", "x.png"), "belong to --figure NAME"),
+        (("networks", "--set", "width=4"), "belong to --figure NAME"),
+        (("networks", "--figure", "vnet"), "give -o FILE.png"),
+        (("networks", "--figure", "ynet", "-o", "x.png"), "no network called 'ynet'"),
+        (("networks", "--figure", "vnet", "-o", "x.gif"), "should end in one of .png, .pdf, .svg"),
+        (("networks", "--figure", "vnet", "-o", "x.png", "--set", "fusion=sum"), "no option"),
+        (("networks", "--figure", "vnet", "-o", "x.png", "--set", "width"), "not key=value"),
         (("evaluate", tmp_path / "none", data, "-o", out), "none"),
     ):
         run(capsys, *words).assert_refused(match=match)

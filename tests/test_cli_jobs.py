@@ -70,6 +70,15 @@ def test_networks_lists_what_cannot_be_built_here(
     assert "ynet3d[swin]" in outcome.out
 
 
+def test_figure_of_a_network(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "figures" / "none.png"
+    words = ("networks", "--figure", "3dynet", "-o", path, "--set", "width=4")
+    outcome = run(capsys, *words, "--set", "fusion=none", "--size", 16, 32, 32)
+    assert outcome.code == 0
+    assert str(path) in outcome.out
+    assert path.stat().st_size > 10_000
+
+
 def test_light_commands_do_not_wait_for_torch() -> None:
     """Checking data, scoring masks and asking for help need no network."""
     script = (

@@ -1,8 +1,10 @@
 """The networks, by name: `create_network("3dynet", width=64)`, `list_networks()`."""
 
+from ynet3d.networks.architecture import Architecture, Connection, Stage, architecture
 from ynet3d.networks.complexity import Complexity, complexity, width_for_flop
 from ynet3d.networks.initialisation import he_normal
 from ynet3d.networks.monai_networks import MonaiDynUNet, MonaiSegResNet, MonaiSwinUNETR
+from ynet3d.networks.parts import Part
 from ynet3d.networks.registry import (
     NetworkEntry,
     create_network,
@@ -15,15 +17,20 @@ from ynet3d.networks.vnet import VNet
 from ynet3d.networks.ynet import YNet3D, YNet3DEE
 
 __all__ = [
+    "Architecture",
     "Complexity",
+    "Connection",
     "MonaiDynUNet",
     "MonaiSegResNet",
     "MonaiSwinUNETR",
     "NetworkEntry",
+    "Part",
+    "Stage",
     "UNet3D",
     "VNet",
     "YNet3D",
     "YNet3DEE",
+    "architecture",
     "complexity",
     "create_network",
     "he_normal",

@@ -29,7 +29,8 @@ class Convolution(nn.Conv3d):
     There, oneDNN's bfloat16 weight gradients are wrong, up to memory that nobody wrote or owns
     (v3.12 in torch 2.13, a CPU with avx512_bf16; output depth 2 under a 3x3x3 kernel, 2 to 4 under
     5x5x5). The deepest stages of small patches have such maps; they cost next to nothing in
-    float32. Depthwise and transposed convolutions were measured to be right.
+    float32. Transposed convolutions were measured to be right; depthwise ones are as well, but
+    their gradients take twice as long in bfloat16.
     """
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
@@ -37,17 +38,21 @@ class Convolution(nn.Conv3d):
         if (
             features.device.type == "cpu"
             and torch.is_autocast_enabled("cpu")
-            and any(
-                size < stride * kernel  # with same padding: the output is below the kernel
-                for size, stride, kernel in zip(
-                    features.shape[2:], self.stride, self.kernel_size, strict=True
-                )
-                if kernel > 1
-            )
+            and (self.groups > 1 or self._gives_less_than_a_kernel(features))
         ):
             with torch.autocast("cpu", enabled=False):
                 return super().forward(features.float())
         return super().forward(features)
+
+    def _gives_less_than_a_kernel(self, features: torch.Tensor) -> bool:
+        """Whether the output, with same padding, is smaller than the kernel along an axis."""
+        return any(
+            size < stride * kernel
+            for size, stride, kernel in zip(
+                features.shape[2:], self.stride, self.kernel_size, strict=True
+            )
+            if kernel > 1
+        )
 
 
 def guard_convolutions(network: nn.Module) -> nn.Module:
@@ -103,8 +108,8 @@ class ResidualBlock(nn.Module):
 class ConvNeXtBlock(nn.Sequential):
     """3x3x3 depthwise convolution, normalisation, twice as wide by 1x1x1, GELU, back; added.
 
-    Few parameters and FLOPs for its reach. On CPUs it is not fast for them: oneDNN's gradients of
-    depthwise convolutions take longer than those of full ones (docs/networks.md).
+    Few parameters and FLOPs for its reach, but not fast on a CPU: there, gradients of depthwise
+    convolutions take longer than those of full ones (docs/networks.md).
     """
 
     def __init__(self, channels: int, *, normalisation: str, expansion: int = 2) -> None:

@@ -13,6 +13,7 @@ from torch import nn
 
 from ynet3d.errors import MissingExtraError
 from ynet3d.networks.blocks import guard_convolutions, on_padded
+from ynet3d.networks.parts import Part
 from ynet3d.networks.registry import register_network
 
 SEGRESNET_GROUPS = 8
@@ -74,6 +75,14 @@ class MonaiSegResNet(_Padded):
         )
         super().__init__(network, multiple=(8, 8, 8))
 
+    def parts(self) -> list[Part]:
+        """The stages on the way down, then those on the way up."""
+        return [
+            *[Part("encoder", stage) for stage in self.network.down_layers],
+            *[Part("decoder", stage) for stage in self.network.up_layers],
+            Part("head", self.network.conv_final),
+        ]
+
 
 @register_network(
     "monai:DynUNet", source="Isensee et al. 2021, nnU-Net's plain U-Net (MONAI's DynUNet)"
@@ -129,6 +138,15 @@ class MonaiDynUNet(_Padded):
         del network.skip_layers
         super().__init__(network, multiple=multiple)
 
+    def parts(self) -> list[Part]:
+        """The stages on the way down, then those on the way up."""
+        down = [self.network.input_block, *self.network.downsamples, self.network.bottleneck]
+        return [
+            *[Part("encoder", stage) for stage in down],
+            *[Part("decoder", stage) for stage in self.network.upsamples],
+            Part("head", self.network.output_block),
+        ]
+
     def _forward(self, image: torch.Tensor) -> torch.Tensor:
         features = self.network.input_block(image)
         skips = []
@@ -170,3 +188,22 @@ class MonaiSwinUNETR(_Padded):
                 feature_size=width,
             )
         super().__init__(network.to(device), multiple=(32, 32, 32))
+
+    def parts(self) -> list[Part]:
+        """The transformer's stages, the convolutions on its skips, and the decoder's stages."""
+        swin, outer = self.network.swinViT, self.network
+        transformer = [
+            swin.patch_embed,
+            *[layers[0] for layers in (swin.layers1, swin.layers2, swin.layers3, swin.layers4)],
+            outer.encoder10,
+        ]
+        skips = [outer.encoder1, outer.encoder2, outer.encoder3, outer.encoder4]
+        decoder = [
+            outer.decoder5, outer.decoder4, outer.decoder3, outer.decoder2, outer.decoder1,
+        ]  # fmt: skip
+        return [
+            *[Part("encoder", stage) for stage in transformer],
+            *[Part("skip", stage) for stage in skips],
+            *[Part("decoder", stage) for stage in decoder],
+            Part("head", outer.out),
+        ]

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ynet3d.networks.blocks import Convolution, normalisation_layer, on_padded
+from ynet3d.networks.parts import Part
 from ynet3d.networks.registry import register_network
 
 #: 5x5x5 convolutions of the stages on the way down; the way up mirrors them.
@@ -102,6 +103,15 @@ class VNet(nn.Module):
                 )
             )
         self.head = nn.Conv3d(channels, num_classes, 1)
+
+    def parts(self) -> list[Part]:
+        """The stages on the way down, then those on the way up."""
+        down, up = self.encoder, self.decoder
+        return [
+            *[Part("encoder", stage) for stage in down],
+            *[Part("decoder", stage) for stage in up],
+            Part("head", self.head),
+        ]
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Logits (N, num_classes, D, H, W) for `image` (N, in_channels, D, H, W)."""

@@ -13,6 +13,7 @@ from torch import nn
 
 from ynet3d.networks.blocks import NEGATIVE_SLOPE, ConvolutionUnit, on_padded
 from ynet3d.networks.encoders import STAGE_WIDTHS, build_encoder, encoder_kinds
+from ynet3d.networks.parts import Part
 from ynet3d.networks.registry import register_network
 
 DECODER_CONVOLUTIONS = 3
@@ -133,6 +134,19 @@ class YNet3D(nn.Module):
             )
             coarse = skip
         self.head = nn.Conv3d(coarse, num_classes, 1)
+
+    def parts(self) -> list[Part]:
+        """The stages of the encoders, side by side, then those of the decoder."""
+        stages = [
+            Part("encoder", stage, branch)
+            for level in zip(*self.encoders, strict=True)
+            for branch, stage in enumerate(level)
+        ]
+        return [
+            *stages,
+            *[Part("decoder", block) for block in self.decoder],
+            Part("head", self.head),
+        ]
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Logits (N, num_classes, D, H, W) for `image` (N, in_channels, D, H, W)."""

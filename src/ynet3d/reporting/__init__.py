@@ -1,5 +1,6 @@
 """Pictures, statistics and pages: what people look at."""
 
+from ynet3d.reporting.architecture_figure import save_architecture
 from ynet3d.reporting.cost_figure import CostPoint, save_dice_against_cost
 from ynet3d.reporting.curves import save_curves
 from ynet3d.reporting.network_comparison import ComparedCase, save_network_comparison
@@ -24,6 +25,7 @@ __all__ = [
     "Section",
     "SectionPage",
     "Table",
+    "save_architecture",
     "save_curves",
     "save_curves_of_runs",
     "save_dice_against_cost",
