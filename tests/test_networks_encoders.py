@@ -114,7 +114,8 @@ def test_bfloat16_gradients_are_those_of_float32(encoder: str, size: tuple[int, 
         (logits.float() * pull).mean().backward()
         return torch.stack([p.grad.norm() for p in network.parameters() if p.ndim > 1])
 
-    torch.testing.assert_close(gradients(True), gradients(False), rtol=0.1, atol=1e-4)
+    # Rounding through so many sums alone reaches 0.1; oneDNN's fault is 0.8 and more.
+    torch.testing.assert_close(gradients(True), gradients(False), rtol=0.25, atol=1e-4)
 
 
 def test_fewer_parameters_at_the_papers_width() -> None:
