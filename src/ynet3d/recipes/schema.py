@@ -107,6 +107,7 @@ class Training(_Frozen):
     learning_rate: PositiveFloat = 1e-4
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     warmup_steps: Annotated[int, Field(ge=0)] = 0
+    loss: Literal["dice_cross_entropy", "dice", "cross_entropy"] = "dice_cross_entropy"
     dice_includes_background: bool = True
     dice_over_batch: bool = False  # one Dice over all samples of the batch
     class_weights: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (1.0, 1.0, 1.0)

@@ -14,13 +14,15 @@ from ynet3d.recipes import Training
 
 
 def make_loss(training: Training) -> nn.Module:
-    """Loss of logits (N, 3, D, H, W) and label (N, 1, D, H, W)."""
+    """Loss of logits (N, 3, D, H, W) and label (N, 1, D, H, W); the sum, or one part of it."""
     return DiceCELoss(
         to_onehot_y=True,
         softmax=True,
         include_background=training.dice_includes_background,
         batch=training.dice_over_batch,
         weight=_cross_entropy_weights(training),
+        lambda_dice=float(training.loss != "cross_entropy"),
+        lambda_ce=float(training.loss != "dice"),
     )
 
 
