@@ -11,7 +11,17 @@ from typing import Annotated
 
 import typer
 
-from ynet3d.cli import compare, data, demo, evaluation, networks, phantom, prediction, training
+from ynet3d.cli import (
+    compare,
+    data,
+    demo,
+    evaluation,
+    experiment,
+    networks,
+    phantom,
+    prediction,
+    training,
+)
 from ynet3d.errors import YnetError
 
 app = typer.Typer(
@@ -25,6 +35,7 @@ app.command("predict")(prediction.predict)
 app.command("evaluate")(evaluation.evaluate)
 app.command("compare")(compare.compare)
 app.command("train")(training.train)
+app.command("experiment")(experiment.experiment)
 app.command("networks")(networks.networks)
 app.command("phantom")(phantom.phantom)
 app.command("demo")(demo.demo)

@@ -1,0 +1,192 @@
+"""The paper's Table 1 in its layout, measured here, with the published figures beside it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ynet3d.evaluation import Evaluation
+from ynet3d.experiments.plan import PlannedRun
+from ynet3d.experiments.published import METRICS, TABLE_1, TABLE_1_SOURCE, MeanAndSd
+from ynet3d.files import write_text
+
+_CLASSES = {"liver": "Liver", "tumour": "Tumours"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure: mean and standard deviation over `cases`, and the published one, if any."""
+
+    mean: float | None
+    sd: float | None
+    cases: int
+    published: MeanAndSd | None
+
+    @property
+    def words(self) -> str:
+        """As the paper prints it, with ± for its ∓."""
+        return mean_and_sd(self.mean, self.sd)
+
+    @property
+    def published_words(self) -> str:
+        """The published figure, a dash if there is none."""
+        return "–" if self.published is None else mean_and_sd(*self.published)
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One network and class."""
+
+    run: str
+    title: str
+    class_name: str
+    cells: Mapping[str, Cell]
+
+
+@dataclass(frozen=True)
+class Table1:
+    """Rows in the paper's order; tumours over the cases whose reference has one."""
+
+    rows: tuple[TableRow, ...]
+    about: str
+
+    @property
+    def note(self) -> str:
+        """What the figures are means of."""
+        note = (
+            f"Mean ± standard deviation over {self.about}; tumours over the cases whose reference "
+            "has a tumour, undefined figures (precision without any predicted voxel) left out."
+        )
+        return f"{note} Paper: {TABLE_1_SOURCE}." if has_published(self) else note
+
+    def best(self, class_name: str, metric: str) -> float | None:
+        """The highest mean of a column, to be set in bold."""
+        means = [row.cells[metric].mean for row in self.rows if row.class_name == class_name]
+        return max((mean for mean in means if mean is not None), default=None)
+
+
+def make_table(
+    runs: Sequence[PlannedRun], evaluations: Mapping[str, Evaluation], *, about: str
+) -> Table1:
+    """Table 1 of `runs`; `about` says which cases `evaluations` are of."""
+    rows = []
+    for run in runs:
+        summary = evaluations[run.name].summary
+        for class_name in _CLASSES:
+            cells = {}
+            for metric in METRICS:
+                found = summary[class_name][metric]
+                published = TABLE_1.get(run.name, {}).get(class_name, {}).get(metric)
+                cells[metric] = Cell(
+                    found.mean_with_reference,
+                    found.sd_with_reference,
+                    found.cases_with_reference,
+                    published,
+                )
+            rows.append(TableRow(run.name, run.title, class_name, cells))
+    return Table1(tuple(rows), about)
+
+
+def write_table(table: Table1, folder: Path, name: str = "table1") -> None:
+    """Write NAME.md, NAME.csv and NAME.tex."""
+    write_text(folder / f"{name}.md", markdown(table))
+    write_text(folder / f"{name}.csv", _csv(table))
+    write_text(folder / f"{name}.tex", _latex(table))
+
+
+def mean_and_sd(mean: float | None, sd: float | None) -> str:
+    """A figure as the paper prints it."""
+    if mean is None:
+        return "–"
+    return f"{mean:.3f}" if sd is None else f"{mean:.3f} ± {sd:.3f}"
+
+
+def has_published(table: Table1) -> bool:
+    """Whether any row has figures in the paper."""
+    return any(cell.published for row in table.rows for cell in row.cells.values())
+
+
+def markdown(table: Table1) -> str:
+    """The table for a README or a notebook; the best mean of each column in bold."""
+    paired = has_published(table)
+    names = [
+        part
+        for metric in METRICS
+        for part in ((metric.capitalize(), "paper") if paired else (metric.capitalize(),))
+    ]
+    lines = [f"| Network | Class | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
+    for row in table.rows:
+        cells = []
+        for metric in METRICS:
+            cell = row.cells[metric]
+            best = cell.mean is not None and cell.mean == table.best(row.class_name, metric)
+            cells.append(f"**{cell.words}**" if best else cell.words)
+            if paired:
+                cells.append(cell.published_words)
+        lines.append(f"| {row.title} | {_CLASSES[row.class_name]} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", table.note, ""])
+
+
+def _csv(table: Table1) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(
+        ("network", "title", "class", "metric", "mean", "sd", "cases", "paper_mean", "paper_sd")
+    )
+    for row in table.rows:
+        for metric, cell in row.cells.items():
+            published = cell.published or (None, None)
+            writer.writerow(
+                (
+                    row.run,
+                    row.title,
+                    row.class_name,
+                    metric,
+                    cell.mean,
+                    cell.sd,
+                    cell.cases,
+                    *published,
+                )
+            )
+    return file.getvalue()
+
+
+def _latex(table: Table1) -> str:
+    """A tabular of the package booktabs, as the paper's but with its figures in grey beneath."""
+    lines = [
+        r"% needs \usepackage{booktabs,xcolor}",
+        r"\begin{tabular}{ll" + "c" * len(METRICS) + "}",
+        r"\toprule",
+        "Network & Class & " + " & ".join(metric.capitalize() for metric in METRICS) + r" \\",
+    ]
+    previous = None
+    for row in table.rows:
+        if row.run != previous:
+            lines.append(r"\midrule")
+        cells = []
+        for metric in METRICS:
+            cell = row.cells[metric]
+            words = _latex_words(cell.words)
+            best = cell.mean is not None and cell.mean == table.best(row.class_name, metric)
+            cells.append(rf"\textbf{{{words}}}" if best else words)
+        title = "" if row.run == previous else _escaped(row.title)
+        lines.append(f"{title} & {_CLASSES[row.class_name]} & " + " & ".join(cells) + r" \\")
+        if any(cell.published for cell in row.cells.values()):
+            published = [_latex_words(row.cells[metric].published_words) for metric in METRICS]
+            grey = " & ".join(rf"\textcolor{{gray}}{{{words}}}" for words in published)
+            lines.append(rf" & \textcolor{{gray}}{{paper}} & {grey} \\")
+        previous = row.run
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", f"% {table.note}", ""])
+
+
+def _latex_words(words: str) -> str:
+    return words.replace("±", r"$\pm$").replace("–", "--")
+
+
+def _escaped(text: str) -> str:
+    for character in "&%#_":
+        text = text.replace(character, f"\\{character}")
+    return text
