@@ -4,7 +4,7 @@ BIN := .venv/bin
 DATA ?= ../shared/data
 DEMO ?=
 
-.PHONY: demo test test-slow lint real install clean
+.PHONY: demo test test-slow lint real experiment install clean
 
 demo: install
 	$(BIN)/ynet3d demo --out demo $(DEMO)
@@ -25,6 +25,13 @@ real: install
 	@if [ -d "$(DATA)/lits_subset" ]; then $(BIN)/ynet3d real "$(DATA)" --out real; \
 	else echo "make real: skipped, there is no real CT at $(DATA) (set DATA=...)."; fi
 
+# The paper's comparison and the ablations on phantoms: the same commands as for LiTS.
+experiment: install
+	$(BIN)/ynet3d phantom experiment/phantoms --cases 36 --seed 7000 --matrix 128 --tumours 3
+	test -f experiment/split.yaml || $(BIN)/ynet3d data split experiment/phantoms --ratio 24/4/8 -o experiment/split.yaml
+	$(BIN)/ynet3d experiment experiment/phantoms -o experiment/results --split experiment/split.yaml \
+		--suite paper --suite ablation --recipe experiment-phantoms --jobs 2
+
 install: .venv/.installed
 
 # torch comes first and by its pinned version: other packages must not pull another build of it.
@@ -35,4 +42,4 @@ install: .venv/.installed
 	touch $@
 
 clean:
-	rm -rf .venv demo real build src/*.egg-info
+	rm -rf .venv demo real experiment build src/*.egg-info
