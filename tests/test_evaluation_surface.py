@@ -201,6 +201,17 @@ def test_neighbours_across_faces_and_edges_count_and_across_corners_do_not(
     assert surface_voxels(mask)[2, 2, 2] == (sum(neighbour) < 3)
 
 
+@pytest.mark.parametrize("side", [0.4, 0.4 * (1 + 1e-7), float(np.float32(0.4)), 0.39999997])
+@pytest.mark.parametrize("tolerance", [2.0, np.float64(2.0), np.float32(2.0)])
+def test_tolerance_holds_whatever_the_header_rounded(side: float, tolerance: float) -> None:
+    """Five voxels of 0.4 mm are within 2 mm, and not within 1.999 mm."""
+    one, other = np.zeros((2, 9, 3, 3), np.bool_)
+    one[1], other[6] = True, True
+    distances = measured(one, other, (side, 1, 1))
+    assert distances.nsd(tolerance) == 1.0
+    assert distances.nsd(tolerance - 0.001) == 0.0
+
+
 @pytest.mark.parametrize("which", ["prediction", "reference", "both"])
 def test_empty_mask_has_no_distances(which: str) -> None:
     empty, full = np.zeros((4, 4, 4), np.bool_), np.ones((4, 4, 4), np.bool_)
