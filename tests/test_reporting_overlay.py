@@ -128,6 +128,7 @@ def test_no_tumour(tmp_path: Path, texts: list[str]) -> None:
 
 def test_reference_is_outlined(tmp_path: Path, texts: list[str]) -> None:
     image, label = patient()
+    image.array[0, 0, 0] = 1000  # bone, so that the body is not the brightest and stays grey
     moved = label.with_array(np.roll(label.array, 4, axis=0))  # 12 mm to the patient's right
     save_overlay(image, moved, tmp_path / "overlay.png", reference=label)
     axial = views(read(tmp_path / "overlay.png"))[0]

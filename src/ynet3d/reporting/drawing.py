@@ -21,10 +21,16 @@ def points(pixels: float) -> float:
     return pixels * 72.0 / style.DPI
 
 
-def draw_ct(axes: Axes, picture: npt.NDArray[Any], size_mm: tuple[float, float]) -> None:
+def draw_ct(
+    axes: Axes,
+    picture: npt.NDArray[Any],
+    size_mm: tuple[float, float],
+    *,
+    window: tuple[float, float],
+) -> None:
     """Fill `axes` with a CT slice (HU) of `size_mm` (width, height); data coordinates are mm."""
     width, height = size_mm
-    draw_grey(axes, picture, (0.0, width, height, 0.0))
+    draw_grey(axes, picture, (0.0, width, height, 0.0), window=window)
     axes.set_xlim(0.0, width)
     axes.set_ylim(height, 0.0)
 
@@ -34,7 +40,7 @@ def draw_grey(
     picture: npt.NDArray[Any],
     edges: tuple[float, float, float, float],
     *,
-    window: tuple[float, float] = style.WINDOW_HU,
+    window: tuple[float, float],
 ) -> None:
     """A CT slice (HU) in grey; `edges` are the coordinates of its left, right, bottom and top."""
     axes.imshow(

@@ -21,6 +21,7 @@ from ynet3d.reporting.views import (
     foreground_box,
     refuse_other_grids,
     union,
+    window_of,
 )
 from ynet3d.reporting.words import liver_words, shortened, tumour_words
 from ynet3d.volumes.volume import Volume
@@ -103,7 +104,7 @@ def save_overlay(
             tile_height,
         )
         _draw_tile(canvas, scene, index, place, with_bar=number == len(slices) - 1)
-    low, high = (style.number(value) for value in style.WINDOW_HU)
+    low, high = (style.number(value) for value in scene.window)
     canvas.text(
         _EDGE,
         canvas.height - _FOOTER / 2,
@@ -121,6 +122,7 @@ class _Scene:
     def __init__(self, image: Volume, label: Volume, reference: Volume | None) -> None:
         self.label, self.reference = label, reference
         self.anatomy = Anatomy.of(image)
+        self.window = window_of(image.array)
         turn = self.anatomy.reorientation
         self.labels = Anatomy(label, turn.apply(label.array), self.anatomy.spacing, turn)
         self.references = (
@@ -171,7 +173,7 @@ class _Scene:
     def draw(self, axes: Any, plane: Plane, index: int, box: Box, line: float) -> None:
         """CT and masks of one slice."""
         size = self.anatomy.size_mm(plane, box)
-        drawing.draw_ct(axes, self.anatomy.cut(plane, index, box), size)
+        drawing.draw_ct(axes, self.anatomy.cut(plane, index, box), size, window=self.window)
         labels = self.labels.cut(plane, index, box)
         if self.references is None:
             drawing.draw_labels(axes, labels, size, line=line)

@@ -202,7 +202,7 @@ def body_box(axial: npt.NDArray[Any], *, above_hu: float = -250.0) -> tuple[int,
 def window_of(image: npt.NDArray[Any]) -> tuple[float, float]:
     """The soft-tissue window in HU, or the part of it that a scan holds whose HU were cut off."""
     low, high = style.WINDOW_HU
-    lowest, highest = float(np.nanmin(image)), float(np.nanmax(image))
+    lowest, highest = float(np.fmin.reduce(image, None)), float(np.fmax.reduce(image, None))
     cut = max(low, lowest), min(high, highest)
     return cut if cut[1] - cut[0] > _NARROWEST_WINDOW_HU else style.WINDOW_HU
 
