@@ -34,7 +34,8 @@ def test_every_suite_becomes_runs(name: str) -> None:
     target = by_name[found.reference].cost.flop
     for run, planned in zip(found.runs, runs, strict=True):
         assert planned.recipe.network.options["width"] == planned.width
-        if run.width in ("equal-flop", "published") and planned.width > 4 * run.width_multiple:
+        multiple = network_entry(run.network).width_multiple
+        if run.width in ("equal-flop", "published") and planned.width > 4 * multiple:
             assert planned.cost.flop == pytest.approx(target, rel=0.25), run.name
 
 
@@ -64,12 +65,12 @@ def test_widths() -> None:
         a(),
         a(name="half", width_scale=0.5),
         a(name="fixed", width=3),
-        a(name="twelve", width_scale=0.9, width_multiple=4),
+        a(name="twelve", width_scale=1.4, network="monai:SwinUNETR"),
         {"name": "equal", "title": "", "network": "unet3d", "width": "equal-flop"},
         {"name": "published", "title": "", "network": "unet3d", "width": "published"},
     )
     runs = {run.name: run for run in plan_runs([one], small_recipe(), width=8)}
-    assert [runs[name].width for name in ("a", "half", "fixed", "twelve")] == [8, 4, 3, 8]
+    assert [runs[name].width for name in ("a", "half", "fixed", "twelve")] == [8, 4, 3, 12]
     assert runs["published"].width == runs["equal"].width
     flop = runs["a"].cost.flop
     nearest = abs(runs["equal"].cost.flop - flop)

@@ -112,13 +112,12 @@ def _width(
             return default
         rule = "equal-flop"
     if rule == "reference":
-        scaled = round(chosen * run.width_scale / run.width_multiple) * run.width_multiple
-        return max(run.width_multiple, scaled)
+        multiple = network_entry(run.network).width_multiple
+        return max(1, round(chosen * run.width_scale / multiple)) * multiple
     return width_for_flop(
         run.network,
         flop * run.width_scale**2,
         size=size,
-        multiple_of=run.width_multiple,
         **options,
     )
 

@@ -32,7 +32,6 @@ class SuiteRun(_Frozen):
             come nearest to the suite's reference; "published": the network's default, unless the
             experiment was narrowed (`--width`), then as "equal-flop".
         width_scale: factor on the width, to compare several.
-        width_multiple: widths that the network accepts are multiples of this.
         recipe: values that differ from the experiment's recipe, for instance
             `{training: {loss: cross_entropy}}`.
         family: runs of one family are one line in the picture of Dice against cost.
@@ -44,7 +43,6 @@ class SuiteRun(_Frozen):
     options: dict[str, Option] = Field(default_factory=dict)
     width: Width = "reference"
     width_scale: float = Field(default=1.0, gt=0)
-    width_multiple: PositiveInt = 1
     recipe: dict[str, dict[str, Any]] = Field(default_factory=dict)
     family: str = ""
 
