@@ -16,6 +16,7 @@ from ynet3d.experiments.prediction import Predictions, TestSet
 from ynet3d.experiments.report_tables import (
     cost_table,
     further_table,
+    lesion_table,
     paper_table,
     question_table,
 )
@@ -115,9 +116,11 @@ def _suite_section(
         shown = paper_table(table)
         title = "Table 1" if suite.name == "paper" else "Sensitivity, specificity, precision, Dice"
         tables.append(_titled(shown, f"{title}: {test.about}"))
-        tables.append(
-            _titled(further_table(runs, found, test.about), f"With intervals: {test.about}")
-        )
+        for make, words in (
+            (further_table, "With intervals"),
+            (lesion_table, "Tumours one by one"),
+        ):
+            tables.append(_titled(make(runs, found, test.about), f"{words}: {test.about}"))
     names = {run.name for run in runs}
     tables.append(cost_table([cost for cost in costs if cost.name in names]))
     pictures = []

@@ -22,6 +22,7 @@ _FURTHER = (
     ("hd95_mm", ".1f", False),
     ("assd_mm", ".2f", False),
 )
+_DETECTION = ("Recall", "Precision", "F1", "FP")
 _HEADS = {"dice": "Dice", "nsd_2mm": "NSD 2 mm", "hd95_mm": "HD95, mm", "assd_mm": "ASSD, mm"}
 
 
@@ -45,8 +46,7 @@ def paper_table(table: Table1) -> Table:
         ]
         for metric in METRICS:
             cell = row.cells[metric]
-            best = cell.mean is not None and cell.mean == table.best(row.class_name, metric)
-            cells.append(Cell(cell.words, best=best))
+            cells.append(Cell(cell.words, best=table.is_best(row, metric)))
             if paired:
                 cells.append(cell.published_words)
         rows.append(cells)
@@ -57,43 +57,91 @@ def paper_table(table: Table1) -> Table:
 def further_table(
     runs: Sequence[PlannedRun], evaluations: Mapping[str, Evaluation], about: str
 ) -> Table:
-    """Overlap and surface with 95% intervals of the mean, and lesions found."""
+    """Overlap and surface, with 95% intervals of the mean."""
     columns: list[str | Column] = ["Network"]
     for words, label in _CLASSES.values():
         columns += [
             Column(_HEADS[metric], words, numeric=True, label=label) for metric, _, _ in _FURTHER
         ]
-    rows: list[list[str | Cell | None]] = []
-    for run in runs:
-        cells: list[str | Cell | None] = [run.title]
-        for class_name in _CLASSES:
-            for metric, form, higher in _FURTHER:
-                means = [
-                    evaluations[other.name].summary[class_name][metric].mean_with_reference
-                    for other in runs
-                ]
-                defined = [mean for mean in means if mean is not None]
-                found = evaluations[run.name].summary[class_name][metric]
-                mean, interval = found.mean_with_reference, found.interval_95_with_reference
+    rows: list[list[str | Cell | None]] = [[run.title] for run in runs]
+    for class_name in _CLASSES:
+        for metric, form, higher in _FURTHER:
+            found = [evaluations[run.name].summary[class_name] for run in runs]
+            whole = [each["dice"].cases_with_reference for each in found]
+            summaries = [each[metric] for each in found]
+            means = [_printed(each.mean_with_reference, form) for each in summaries]
+            counted = [each.cases_with_reference for each in summaries]
+            # A network that leaves out the cases that it missed must not look the best.
+            best = _best(means, higher=higher) if counted == whole else None
+            for row, summary, mean, cases in zip(rows, summaries, means, whole, strict=True):
                 if mean is None:
-                    cells.append("–")
+                    row.append("–")
                     continue
-                best = mean == (max(defined) if higher else min(defined))
-                detail = "" if interval is None else f"{interval[0]:{form}} to {interval[1]:{form}}"
-                short = (
-                    found.cases_with_reference
-                    < evaluations[run.name].summary[class_name]["dice"].cases_with_reference
-                )
-                if short:
-                    detail = f"{detail}; n = {found.cases_with_reference}".removeprefix("; ")
-                cells.append(Cell(f"{mean:{form}}", best=best and not short, detail=detail))
-        rows.append(cells)
+                detail = _interval(summary.interval_95_with_reference, form)
+                if summary.cases_with_reference < cases:
+                    detail = f"{detail}; n = {summary.cases_with_reference}".removeprefix("; ")
+                row.append(Cell(f"{mean:{form}}", best=mean == best, detail=detail))
     note = (
         f"Mean over {about} (tumours: those with a tumour), with the 95% bootstrap interval of the "
         "mean below it. Surface distances are undefined where nothing was predicted; n says over "
         "how many cases such a mean is, and it is then not comparable with the others."
     )
     return Table("Overlap and surface, with intervals", columns, rows, notes=[note], heads=1)
+
+
+def lesion_table(
+    runs: Sequence[PlannedRun], evaluations: Mapping[str, Evaluation], about: str
+) -> Table:
+    """Tumours one by one: found, invented, how well, and the error of the tumour burden."""
+    columns: list[str | Column] = ["Network"]
+    columns += [Column(name, "Any overlap", numeric=True) for name in _DETECTION]
+    columns += [Column(name, "IoU > 0.5", numeric=True) for name in _DETECTION]
+    columns += [
+        Column("Lesion-wise", detail="Dice", numeric=True),
+        Column("Burden", detail="RMSE, %", numeric=True),
+    ]
+    rows: list[list[str | Cell | None]] = []
+    for run in runs:
+        found = evaluations[run.name]
+        cells: list[str | Cell | None] = [run.title]
+        for threshold in found.lesions.thresholds.values():
+            every = threshold.all_sizes
+            cells += [
+                _number(every.recall.value, ".2f"),
+                _number(every.precision.value, ".2f"),
+                _number(every.f1.value, ".2f"),
+                _number(every.false_positives_per_scan.value, ".1f"),
+            ]
+        cells.append(_number(found.lesions.lesion_wise_dice.value, ".3f"))
+        rmse = found.burden.rmse
+        cells.append(_number(None if rmse is None else 100 * rmse, ".1f"))
+        rows.append(cells)
+    reference = evaluations[runs[0].name].lesions.reference
+    note = (
+        f"{reference} reference tumours in {about}, all counted alike; FP: invented ones a scan. "
+        "Burden: the tumours' share of the liver, in percentage points."
+    )
+    return Table("Tumours one by one", columns, rows, notes=[note], heads=1)
+
+
+def _printed(mean: float | None, form: str) -> float | None:
+    return None if mean is None else float(f"{mean:{form}}")
+
+
+def _best(means: Sequence[float | None], *, higher: bool) -> float | None:
+    """The best of figures that are all there and not all the same."""
+    defined = [mean for mean in means if mean is not None]
+    if len(defined) < len(means) or min(defined) == max(defined):
+        return None
+    return max(defined) if higher else min(defined)
+
+
+def _interval(interval: tuple[float, float] | None, form: str) -> str:
+    return "" if interval is None else f"{interval[0]:{form}} to {interval[1]:{form}}"
+
+
+def _number(value: float | None, form: str) -> str:
+    return "–" if value is None else f"{value:{form}}"
 
 
 def cost_table(costs: Sequence[RunCost]) -> Table:

@@ -62,10 +62,15 @@ class Table1:
         )
         return f"{note} Paper: {TABLE_1_SOURCE}." if has_published(self) else note
 
-    def best(self, class_name: str, metric: str) -> float | None:
-        """The highest mean of a column, to be set in bold."""
-        means = [row.cells[metric].mean for row in self.rows if row.class_name == class_name]
-        return max((mean for mean in means if mean is not None), default=None)
+    def is_best(self, row: TableRow, metric: str) -> bool:
+        """Whether a mean is the highest of its column as printed, unless all are the same."""
+        means = [
+            round(other.cells[metric].mean or 0, 3)
+            for other in self.rows
+            if other.class_name == row.class_name and other.cells[metric].mean is not None
+        ]
+        mean = row.cells[metric].mean
+        return mean is not None and round(mean, 3) == max(means) > min(means)
 
 
 def make_table(
@@ -122,8 +127,7 @@ def markdown(table: Table1) -> str:
         cells = []
         for metric in METRICS:
             cell = row.cells[metric]
-            best = cell.mean is not None and cell.mean == table.best(row.class_name, metric)
-            cells.append(f"**{cell.words}**" if best else cell.words)
+            cells.append(f"**{cell.words}**" if table.is_best(row, metric) else cell.words)
             if paired:
                 cells.append(cell.published_words)
         lines.append(f"| {row.title} | {_CLASSES[row.class_name]} | {' | '.join(cells)} |")
@@ -168,10 +172,8 @@ def _latex(table: Table1) -> str:
             lines.append(r"\midrule")
         cells = []
         for metric in METRICS:
-            cell = row.cells[metric]
-            words = _latex_words(cell.words)
-            best = cell.mean is not None and cell.mean == table.best(row.class_name, metric)
-            cells.append(rf"\textbf{{{words}}}" if best else words)
+            words = _latex_words(row.cells[metric].words)
+            cells.append(rf"\textbf{{{words}}}" if table.is_best(row, metric) else words)
         title = "" if row.run == previous else _escaped(row.title)
         lines.append(f"{title} & {_CLASSES[row.class_name]} & " + " & ".join(cells) + r" \\")
         if any(cell.published for cell in row.cells.values()):
