@@ -246,6 +246,25 @@ def test_evaluate_a_seg(both: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert outcome.code == 0, outcome
 
 
+def test_evaluate_a_seg_of_another_grid(
+    both: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Refused with both grids, until --resample asks for the nearest voxels."""
+    reference = tmp_path / "reference.nii.gz"
+    thin = np.repeat(expected(), 2, axis=2)
+    affine = AFFINE.copy()
+    affine[2, 2] /= 2
+    affine[2, 3] -= affine[2, 2] / 2 - 0.01  # two slices for each of the SEG's, none on its centre
+    write_label(Volume(thin, affine), reference)
+    words = ("evaluate", both, reference, "-o", tmp_path / "out")
+    run(capsys, *words).assert_refused(match="does not lie on voxels of")
+    outcome = run(capsys, *words, "--resample")
+    assert outcome.code == 0, outcome
+    assert "brought from its grid" in outcome.err
+    row = next(line for line in outcome.out.splitlines() if line.startswith("dice"))
+    assert row.split()[1:] == ["1.000"] * 3
+
+
 def test_seg_as_the_label_of_a_case(both: Path, tmp_path: Path) -> None:
     case = Case("a", "a", tmp_path / "seg-ct", LabelFile(both))
     np.testing.assert_array_equal(case.read_label().array, expected())
