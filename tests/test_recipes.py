@@ -168,7 +168,7 @@ def test_wrong_files(tmp_path: Path, content: bytes, reason: str) -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(InputError, match=r"no recipe called 'papper'.*demo, paper"):
+    with pytest.raises(InputError, match=r"no recipe called 'papper': choose one of demo, .*paper"):
         load_recipe("papper")
 
 
