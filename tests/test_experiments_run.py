@@ -187,7 +187,7 @@ def test_stopped_and_taken_up_again(folder: Path, tmp_path: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert (out / "runs" / "first" / "checkpoint.safetensors").is_file()
@@ -202,7 +202,7 @@ def test_stopped_and_taken_up_again(folder: Path, tmp_path: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     resumed.send_signal(signal.SIGTERM)
-    resumed.communicate(timeout=60)
+    resumed.communicate(timeout=300)
     assert resumed.returncode == 130
     with log.open(encoding="utf-8") as file:
         rows = [int(row["epoch"]) for row in csv.DictReader(file)]
