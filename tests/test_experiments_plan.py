@@ -39,6 +39,12 @@ def test_every_suite_becomes_runs(name: str) -> None:
             assert planned.cost.flop == pytest.approx(target, rel=0.25), run.name
 
 
+def test_all_suites_can_be_run_together() -> None:
+    suites = [load_suite(name) for name in list_suites()]
+    names = [run.name for run in select_runs(suites, [])]
+    assert len(names) == len(set(names))
+
+
 def test_paper_suite_is_the_paper_at_full_width() -> None:
     runs = {run.name: run for run in plan_runs([load_suite("paper")], load_recipe("paper"))}
     for name, run in runs.items():

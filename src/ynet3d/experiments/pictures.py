@@ -111,7 +111,7 @@ def draw_cost(
                 family=run.family,
             )
         )
-    save_dice_against_cost(points, path, note=f"Mean over {about}; tumour: those with one.")
+    save_dice_against_cost(points, path, note=f"Mean over {about}; tumour: those with one")
 
 
 def draw_curves(runs: Sequence[PlannedRun], trained: Path, path: Path, *, validation: int) -> None:
