@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -233,13 +234,18 @@ def _children_are_ended(active: list[_Child]) -> Iterator[None]:
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    # SIGINT too: a shell's background jobs inherit it ignored, and Python then leaves it so.
+    # Only the main thread may listen to signals.
+    here = threading.current_thread() is threading.main_thread()
+    numbers = [signal.SIGINT, signal.SIGTERM] if here else []
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
         for child in active:
             child.stop()
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
