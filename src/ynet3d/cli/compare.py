@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ynet3d.cli.evaluation import Liver
-from ynet3d.cli.options import Out, Quiet, Seed
+from ynet3d.cli.options import Liver, Out, PredictionLabels, Quiet, ReferenceLabels, Resample, Seed
 
 
 def compare(
@@ -28,18 +27,9 @@ def compare(
     liver: Annotated[
         Liver, typer.Option(help="Liver to quote: label 1 or 2 (lits), or label 1 alone.")
     ] = Liver.LITS,
-    prediction_labels: Annotated[
-        str | None,
-        typer.Option(metavar="OLD=NEW,...", help="Other labels in the masks, as 5=1,*=0."),
-    ] = None,
-    reference_labels: Annotated[
-        str | None,
-        typer.Option(metavar="OLD=NEW,...", help="Other labels in the references, as 3=2,4=0."),
-    ] = None,
-    resample: Annotated[
-        bool,
-        typer.Option("--resample", help="Bring masks to the reference's grid by nearest voxel."),
-    ] = False,
+    prediction_labels: PredictionLabels = None,
+    reference_labels: ReferenceLabels = None,
+    resample: Resample = False,
     data: Annotated[
         str, typer.Option(help="What the cases are, for the headings.  [default: the reference]")
     ] = "",

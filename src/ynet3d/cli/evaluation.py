@@ -8,15 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ynet3d.cli.options import Out, Quiet
+from ynet3d.cli.options import Liver, Out, PredictionLabels, Quiet, ReferenceLabels, Resample
 from ynet3d.errors import InputError
-
-
-class Liver(StrEnum):
-    """What counts as liver in the first rows."""
-
-    LITS = "lits"
-    LABEL1 = "label1"
 
 
 class Rule(StrEnum):
@@ -42,18 +35,9 @@ def evaluate(
         list[float] | None,
         typer.Option(metavar="MM", help="Tolerance of NSD besides 2 mm; can be repeated."),
     ] = None,
-    prediction_labels: Annotated[
-        str | None,
-        typer.Option(metavar="OLD=NEW,...", help="Other labels in the masks, as 5=1,*=0."),
-    ] = None,
-    reference_labels: Annotated[
-        str | None,
-        typer.Option(metavar="OLD=NEW,...", help="Other labels in the references, as 3=2,4=0."),
-    ] = None,
-    resample: Annotated[
-        bool,
-        typer.Option("--resample", help="Bring masks to the reference's grid by nearest voxel."),
-    ] = False,
+    prediction_labels: PredictionLabels = None,
+    reference_labels: ReferenceLabels = None,
+    resample: Resample = False,
     quiet: Quiet = False,
 ) -> None:
     """Score masks against references: overlap, surfaces, lesions and volumes."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ynet3d.cli.options import Device, Kind, Labels, Out, Quiet
+from ynet3d.cli.options import Changes, Device, Kind, Labels, Licence, Out, Quiet, SplitFile
 
 
 def experiment(
@@ -21,10 +21,7 @@ def experiment(
         ),
     ] = None,
     recipe: Annotated[str, typer.Option(help="Settings that all networks share.")] = "paper",
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change a value of the recipe, as in training.epochs=10."),
-    ] = None,
+    changes: Changes = None,
     width: Annotated[
         int | None,
         typer.Option(
@@ -36,9 +33,7 @@ def experiment(
     minutes: Annotated[
         float | None, typer.Option(help="Time budget of each network's training.")
     ] = None,
-    split: Annotated[
-        Path | None, typer.Option(help="Split file; without it, the paper's 100/15/15 is drawn.")
-    ] = None,
+    split: SplitFile = None,
     external: Annotated[
         list[Path] | None, typer.Option(help="A further labelled data set to test on; repeatable.")
     ] = None,
@@ -47,9 +42,7 @@ def experiment(
     ] = None,
     kind: Kind = "auto",
     labels: Labels = None,
-    licence: Annotated[
-        str | None, typer.Option(help="Licence of the data, to be kept with the weights.")
-    ] = None,
+    licence: Licence = None,
     device: Device = "auto",
     jobs: Annotated[
         int | None,

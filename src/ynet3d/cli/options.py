@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class Liver(StrEnum):
+    """What counts as liver in the first rows."""
+
+    LITS = "lits"
+    LABEL1 = "label1"
+
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")]
@@ -20,4 +29,27 @@ Kind = Annotated[
         help="Layout of the data set: auto, lits, decathlon, nnunet, ircadb, chaos, bids, pairs, "
         "csv."
     ),
+]
+PredictionLabels = Annotated[
+    str | None,
+    typer.Option(metavar="OLD=NEW,...", help="Other labels in the masks, as 5=1,*=0."),
+]
+ReferenceLabels = Annotated[
+    str | None,
+    typer.Option(metavar="OLD=NEW,...", help="Other labels in the references, as 3=2,4=0."),
+]
+Resample = Annotated[
+    bool,
+    typer.Option("--resample", help="Bring masks to the reference's grid by nearest voxel."),
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a value of the recipe, as in training.epochs=10."),
+]
+SplitFile = Annotated[
+    Path | None,
+    typer.Option("--split", help="Split file; without it, the paper's 100/15/15 is drawn."),
+]
+Licence = Annotated[
+    str | None, typer.Option(help="Licence of the data, to be kept with the weights.")
 ]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ynet3d.cli.options import Device, Kind, Labels, Out, Quiet
+from ynet3d.cli.options import Changes, Device, Kind, Labels, Licence, Out, Quiet, SplitFile
 
 
 def train(
@@ -19,22 +19,15 @@ def train(
     network: Annotated[
         str | None, typer.Option(help="Another network than the recipe's, by name.")
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change a value of the recipe, as in training.epochs=10."),
-    ] = None,
-    split: Annotated[
-        Path | None, typer.Option(help="Split file; without it, the paper's 100/15/15 is drawn.")
-    ] = None,
+    changes: Changes = None,
+    split: SplitFile = None,
     fold: Annotated[
         int | None,
         typer.Option(help="Which fold of a split file with folds to validate on, from 1."),
     ] = None,
     kind: Kind = "auto",
     labels: Labels = None,
-    licence: Annotated[
-        str | None, typer.Option(help="Licence of the data, to be kept with the weights.")
-    ] = None,
+    licence: Licence = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
     cache: Annotated[
         Path | None, typer.Option(help="Folder for preprocessed cases.  [default: OUT/cache]")
