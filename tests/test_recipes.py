@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ynet3d.errors import InputError
 from ynet3d.networks import list_networks
 from ynet3d.recipes import list_recipes, load_recipe
-from ynet3d.training.log import read_recipe, write_recipe
+from ynet3d.training.log import RECIPE, read_recipe, write_recipe
 from ynet3d.weights import build_network
 
 
@@ -134,7 +134,7 @@ def test_round_trip_through_a_run_folder(tmp_path: Path, name: str) -> None:
         "network.options.windows=[[0, 1], [0.25, 0.75]]",
     ]
     recipe = load_recipe(name, changes=changes)
-    write_recipe(tmp_path, recipe)
+    write_recipe(tmp_path / RECIPE, recipe)
     assert read_recipe(tmp_path) == recipe
     assert yaml.safe_load((tmp_path / "recipe.yaml").read_text("utf-8"))["name"] == name
     assert read_recipe(tmp_path).network.options["x"] is True

@@ -12,7 +12,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,15 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-import yaml
-
 from ynet3d.errors import InputError
 from ynet3d.experiments.plan import PlannedRun
-from ynet3d.files import write_text
 from ynet3d.progress import Progress
-from ynet3d.recipes import load_recipe
 from ynet3d.training.checkpoint import FILE as CHECKPOINT
-from ynet3d.training.log import RECIPE, RESULT
+from ynet3d.training.log import RECIPE, RESULT, read_recipe, write_recipe
+from ynet3d.training.stopping import stop_on_signals
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 _SECONDS_BETWEEN_WORDS = 60.0
@@ -101,10 +97,10 @@ def check_recipes(runs: Sequence[PlannedRun], folder: Path) -> None:
         InputError: a run there has another recipe.
     """
     for run in runs:
-        stored = folder / run.name / RECIPE
-        if stored.is_file() and load_recipe(str(stored)) != run.recipe:
+        trained = folder / run.name
+        if (trained / RECIPE).is_file() and read_recipe(trained) != run.recipe:
             raise InputError(
-                f"The run {stored.parent} was trained with another recipe than this experiment "
+                f"The run {trained} was trained with another recipe than this experiment "
                 "gives it: use the settings of before, move it away, or give another folder."
             )
 
@@ -131,7 +127,11 @@ def train_runs(
     free = list(places)
     active: list[_Child] = []
     failures: dict[str, str] = {}
-    with _children_are_ended(active), progress.task("Networks", total=len(runs), done=done) as task:
+    with (
+        stop_on_signals() as stop,
+        _children_are_ended(active),
+        progress.task("Networks", total=len(runs), done=done) as task,
+    ):
         while waiting or active:
             while waiting and free:
                 run = waiting.pop(0)
@@ -142,7 +142,8 @@ def train_runs(
                     f"parameters, {run.cost.flop / 1e9:.3g} GFLOP a pass, {cost.epochs} epochs"
                     + (f" or {cost.minutes:g} min" if cost.minutes else "")
                 )
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            if stop.wait(_SECONDS_BETWEEN_LOOKS):
+                raise KeyboardInterrupt
             for child in [child for child in active if child.ended]:
                 active.remove(child)
                 free.append(child.slot)
@@ -164,8 +165,7 @@ class _Child:
         self.run, self.folder, self.slot = run, folder, slot
         folder.mkdir(parents=True, exist_ok=True)
         recipe = folder.parent.parent / "recipes" / f"{run.name}.yaml"
-        content = run.recipe.model_dump(mode="json")
-        write_text(recipe, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+        write_recipe(recipe, run.recipe)
         words = [sys.executable, "-m", "ynet3d.cli.main", "train", *source.words()]
         words += ["-o", str(folder), "--recipe", str(recipe), "--device", slot.device]
         if (folder / CHECKPOINT).is_file():
@@ -229,23 +229,12 @@ class _Child:
 
 @contextmanager
 def _children_are_ended(active: list[_Child]) -> Iterator[None]:
-    """However the block ends, no process is left behind; SIGTERM counts as Ctrl-C."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    # SIGINT too: a shell's background jobs inherit it ignored, and Python then leaves it so.
-    # Only the main thread may listen to signals.
-    here = threading.current_thread() is threading.main_thread()
-    numbers = [signal.SIGINT, signal.SIGTERM] if here else []
-    before = {number: signal.signal(number, interrupt) for number in numbers}
+    """However the block ends, no process is left behind."""
     try:
         yield
     finally:
         for child in active:
             child.stop()
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ynet3d.datasets import (
     DataSet,
@@ -25,7 +24,7 @@ from ynet3d.experiments.prediction import Predictions, TestSet
 from ynet3d.experiments.provenance import provenance
 from ynet3d.experiments.report import Findings, write_report
 from ynet3d.experiments.scoring import score
-from ynet3d.experiments.suite import Suite, load_suite
+from ynet3d.experiments.suite import load_suite
 from ynet3d.files import ensure_output_folder, write_json
 from ynet3d.progress import Progress
 from ynet3d.recipes import Recipe, load_recipe
@@ -192,16 +191,3 @@ def _say_plan(
         f"{len(runs)} networks on {len(split.train)} training and {len(split.validation)} "
         f"validation scans; tested on {', and on '.join(test.about for test in tests)}."
     )
-
-
-def suite_runs(suite: Suite, runs: Sequence[PlannedRun]) -> list[PlannedRun]:
-    """The runs of `runs` that belong to `suite`, in its order."""
-    by_name = {run.name: run for run in runs}
-    return [by_name[run.name] for run in suite.runs if run.name in by_name]
-
-
-def read_provenance(out: Path) -> dict[str, Any]:
-    """`provenance.json` of an experiment."""
-    content = json.loads((out / "provenance.json").read_text("utf-8"))
-    assert isinstance(content, dict)
-    return content

@@ -68,11 +68,11 @@ class Predictions:
             YnetError: a scan cannot be read, or memory ran out.
         """
         finished = [run for run in runs if is_finished(trained / run.name)]
-        total = sum(len(test_set.cases) for test_set in test_sets) * len(finished)
-        with progress.task("Predicting", total=total) as task:
+        cases = sum(len(test_set.cases) for test_set in test_sets)
+        with progress.task("Predicting", total=cases * len(finished)) as task:
             for run in finished:
                 missing = self._missing(run.name, trained / run.name, test_sets)
-                task.advance(total // max(1, len(finished)) - sum(map(len, missing.values())))
+                task.advance(cases - sum(map(len, missing.values())))
                 if missing:
                     self._predict(run.name, trained / run.name, missing, device, task)
 

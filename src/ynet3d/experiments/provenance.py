@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ynet3d.datasets import DataSet, Split
+from ynet3d.pipelines.report import versions
 from ynet3d.recipes import Recipe
-
-_PACKAGES = ("ynet3d", "torch", "monai", "numpy", "scipy", "simpleitk", "nibabel")
 
 
 def provenance(
@@ -34,7 +32,7 @@ def provenance(
         "suites": list(suites),
         "seed": recipe.training.seed,
         "recipe": recipe.model_dump(mode="json"),
-        "versions": {name: version(name) for name in _PACKAGES}
+        "versions": versions("scipy", "simpleitk", "nibabel")
         | {"python": platform.python_version()},
         "hardware": hardware(),
     }

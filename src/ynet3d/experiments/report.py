@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ynet3d.evaluation import Evaluation, compare, write_comparison
+from ynet3d.evaluation import compare, write_comparison
 from ynet3d.evaluation.comparison import Comparison
 from ynet3d.experiments.costs import RunCost, gather_costs, write_costs
 from ynet3d.experiments.pictures import draw_architectures, draw_cases, draw_cost, draw_curves
@@ -24,6 +24,7 @@ from ynet3d.experiments.scoring import Scores
 from ynet3d.experiments.suite import Suite
 from ynet3d.experiments.table1 import make_table, write_table
 from ynet3d.labels import Label
+from ynet3d.pipelines.report import mean_dice
 from ynet3d.progress import Progress
 from ynet3d.reporting import (
     Headline,
@@ -115,12 +116,10 @@ def _suite_section(
         write_table(table, out / "tables", name)
         shown = paper_table(table)
         title = "Table 1" if suite.name == "paper" else "Sensitivity, specificity, precision, Dice"
-        tables.append(_titled(shown, f"{title}: {test.about}"))
-        for make, words in (
-            (further_table, "With intervals"),
-            (lesion_table, "Tumours one by one"),
-        ):
-            tables.append(_titled(make(runs, found, test.about), f"{words}: {test.about}"))
+        tables.append(replace(shown, title=f"{title}: {test.about}"))
+        for make in (further_table, lesion_table):
+            further = make(runs, found, test.about)
+            tables.append(replace(further, title=f"{further.title}: {test.about}"))
     names = {run.name for run in runs}
     tables.append(cost_table([cost for cost in costs if cost.name in names]))
     pictures = []
@@ -151,10 +150,6 @@ def _suite_section(
             )
         )
     return Section(f"Suite {suite.name}", [suite.about], tables, pictures)
-
-
-def _titled(table: Table, title: str) -> Table:
-    return Table(title, table.columns, table.rows, table.text, table.notes, table.heads)
 
 
 def _compare(members: Sequence[str], findings: Findings, test: TestSet) -> Comparison:
@@ -243,21 +238,19 @@ def _provenance_section(findings: Findings) -> Section:
     return Section("Provenance", [], [Table("", ("What", "Value"), rows, heads=1)])
 
 
-def _dice(evaluation: Evaluation, class_name: str) -> float:
-    return evaluation.summary[class_name]["dice"].mean_with_reference or 0.0
-
-
 def _headlines(findings: Findings) -> list[Headline]:
     suite, test = findings.suites[0], findings.tests[0]
     runs = findings.of_suite(suite)
     found = findings.scores[test.name]
     lines = []
     for class_name, label in (("liver", Label.LIVER), ("tumour", Label.TUMOUR)):
-        best = max(runs, key=lambda run: _dice(found[run.name], class_name))
+        best = max(
+            runs, key=lambda run: mean_dice(found[run.name], class_name, with_reference=True)
+        )
         cases = found[best.name].summary[class_name]["dice"].cases_with_reference
         lines.append(
             Headline(
-                f"{_dice(found[best.name], class_name):.3f}",
+                f"{mean_dice(found[best.name], class_name, with_reference=True):.3f}",
                 f"best Dice, {class_name}",
                 f"{best.title}; {cases} test scans",
                 label,
@@ -280,9 +273,10 @@ def _words(findings: Findings) -> str:
     lines = [f"Mean Dice over {test.about} (tumour: those with one):"]
     for run in findings.runs:
         found = findings.scores[test.name][run.name]
-        lines.append(
-            f"  {run.title}: liver {_dice(found, 'liver'):.3f}, tumour {_dice(found, 'tumour'):.3f}"
+        liver, tumour = (
+            mean_dice(found, name, with_reference=True) for name in ("liver", "tumour")
         )
+        lines.append(f"  {run.title}: liver {liver:.3f}, tumour {tumour:.3f}")
     for name, sentence in findings.failures.items():
         lines.append(f"  {name} failed: {sentence}")
     return "\n".join(lines)

@@ -86,7 +86,7 @@ def further_table(
         "mean below it. Surface distances are undefined where nothing was predicted; n says over "
         "how many cases such a mean is, and it is then not comparable with the others."
     )
-    return Table("Overlap and surface, with intervals", columns, rows, notes=[note], heads=1)
+    return Table("With intervals", columns, rows, notes=[note], heads=1)
 
 
 def lesion_table(

@@ -123,9 +123,9 @@ def dice_summary(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def versions() -> dict[str, str]:
-    """Packages that decide a result, for the page."""
-    return {name: version(name) for name in ("ynet3d", "torch", "monai", "numpy")}
+def versions(*further: str) -> dict[str, str]:
+    """Packages that decide a result, for the page, and `further` ones."""
+    return {name: version(name) for name in ("ynet3d", "torch", "monai", "numpy", *further)}
 
 
 #: What training and evaluation drew, for a page in the folder above theirs.

@@ -21,10 +21,10 @@ RECIPE = "recipe.yaml"
 RESULT = "run.json"
 
 
-def write_recipe(folder: Path, recipe: Recipe) -> None:
-    """Save the recipe as the run uses it."""
+def write_recipe(path: Path, recipe: Recipe) -> None:
+    """Save a recipe as YAML; that of a run is RECIPE in its folder."""
     content = recipe.model_dump(mode="json")
-    write_text(folder / RECIPE, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
 def read_recipe(folder: Path) -> Recipe:

@@ -29,7 +29,7 @@ from ynet3d.training.averaging import copy_of, follow
 from ynet3d.training.checkpoint import FILE as CHECKPOINT
 from ynet3d.training.checkpoint import RunState, load_checkpoint, save_checkpoint
 from ynet3d.training.data import TrainingData, TrainingResult
-from ynet3d.training.log import RunLog, read_recipe, write_recipe
+from ynet3d.training.log import RECIPE, RunLog, read_recipe, write_recipe
 from ynet3d.training.loss import make_loss
 from ynet3d.training.sampling import Sampler
 from ynet3d.training.schedule import Schedule
@@ -69,7 +69,7 @@ def train(
     if resume:
         run.restore()
     else:
-        write_recipe(folder, recipe)
+        write_recipe(folder / RECIPE, recipe)
     with explained_memory_errors(_ADVICE), stop_on_signals() as stop:
         finished = run.go(stop)
     return TrainingResult(
