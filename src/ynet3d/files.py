@@ -8,9 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ynet3d.errors import InputError, YnetError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def ensure_output_folder(folder: str | Path) -> Path:
@@ -72,3 +75,9 @@ def write_text(target: str | Path, text: str) -> None:
 def write_json(target: str | Path, content: Any) -> None:
     """Write JSON atomically; NaN and infinity are refused, because JSON has neither."""
     write_text(target, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def save_figure(figure: Figure, target: str | Path) -> None:
+    """Write a matplotlib figure as PNG, atomically, on its own background."""
+    with atomic_path(target) as temporary:
+        figure.savefig(temporary, format="png", facecolor=figure.get_facecolor())

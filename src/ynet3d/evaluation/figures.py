@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from ynet3d.files import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,12 +45,6 @@ def say_instead(axes: Axes, text: str) -> None:
         0.5, 0.5, text,
         ha="center", va="center", fontsize=9, color=GREY, wrap=True, transform=axes.transAxes,
     )  # fmt: skip
-
-
-def save_figure(figure: Figure, path: str | Path) -> None:
-    """Write a PNG."""
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png")
 
 
 def cases_words(number: int) -> str:

@@ -12,7 +12,6 @@ from ynet3d.evaluation.figures import (
     GREY,
     INK,
     new_figure,
-    save_figure,
     say_instead,
     scored_words,
     tidy,
@@ -20,6 +19,7 @@ from ynet3d.evaluation.figures import (
 from ynet3d.evaluation.lesion_geometry import SIZE_CLASSES, SIZE_WORDS
 from ynet3d.evaluation.lesions import LesionMatching
 from ynet3d.evaluation.summary import Evaluation
+from ynet3d.files import save_figure
 from ynet3d.labels import COLOURS, Label
 
 if TYPE_CHECKING:

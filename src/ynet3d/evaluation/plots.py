@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ynet3d.evaluation.cases import CLASSES
-from ynet3d.evaluation.figures import INK, new_figure, save_figure, scored_words, tidy
+from ynet3d.evaluation.figures import INK, new_figure, scored_words, tidy
 from ynet3d.evaluation.summary import Evaluation
+from ynet3d.files import save_figure
 from ynet3d.labels import COLOURS, Label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.text import Annotation
+
+Point = tuple[float, float]
 
 CLASS_COLOURS = {
     "liver": COLOURS[Label.LIVER],
@@ -107,24 +111,32 @@ def _name_worst(
     above = -math.inf
     for (dice, name, _), offset in zip(named, offsets, strict=False):
         above = max(dice, above + height)
-        axes.annotate(
-            shortened(name, _NAME_LENGTH),
-            (offset, dice),
-            xytext=(right, above),
-            fontsize=7.5,
-            va="center",
-            color=INK,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.85},
-            arrowprops={
-                "arrowstyle": "-",
-                "color": "#a0a0a0",
-                "linewidth": 0.6,
-                "relpos": (0, 0.5),
-                "shrinkA": 2,
-            },
-            parse_math=False,
-            zorder=2.5,
-        )
+        name_dot(axes, name, (offset, dice), (right, above), gap=2)
+
+
+def name_dot(
+    axes: Axes, name: str, dot: Point, place: Point, *, gap: float, on_the_left: bool = False
+) -> Annotation:
+    """Write the name of a case at `place` with a line to its dot, `gap` points from its middle."""
+    return axes.annotate(
+        shortened(name, _NAME_LENGTH),
+        dot,
+        xytext=place,
+        ha="right" if on_the_left else "left",
+        va="center",
+        fontsize=7.5,
+        color=INK,
+        parse_math=False,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.85},
+        arrowprops={
+            "arrowstyle": "-",
+            "color": "#a0a0a0",
+            "linewidth": 0.6,
+            "relpos": (1 if on_the_left else 0, 0.5),
+            "shrinkA": gap,
+        },
+        zorder=2.5,
+    )
 
 
 def shortened(name: str, length: int) -> str:

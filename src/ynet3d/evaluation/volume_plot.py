@@ -14,19 +14,18 @@ from ynet3d.evaluation.figures import (
     INK,
     cases_words,
     new_figure,
-    save_figure,
     say_instead,
     scored_words,
     tidy,
 )
-from ynet3d.evaluation.plots import CLASS_COLOURS, shortened
+from ynet3d.evaluation.plots import CLASS_COLOURS, name_dot
 from ynet3d.evaluation.summary import Evaluation
+from ynet3d.files import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _NAMED_CASES = 3
-_NAME_LENGTH = 18
 #: From this ratio of largest to smallest volume on, a linear axis would squeeze the small ones.
 _RATIO_FOR_LOG = 20
 
@@ -134,26 +133,10 @@ def _name(
     above = -np.inf
     for index in which[np.argsort(y[which])].tolist():
         above = max(y[index], above + height)
-        on_the_right = x[index] < centre
-        text = axes.annotate(
-            shortened(names[index], _NAME_LENGTH),
-            (x[index], y[index]),
-            xytext=(x[index] + (beside if on_the_right else -beside), above),
-            ha="left" if on_the_right else "right",
-            va="center",
-            fontsize=7.5,
-            color=INK,
-            parse_math=False,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.85},
-            arrowprops={
-                "arrowstyle": "-",
-                "color": "#a0a0a0",
-                "linewidth": 0.6,
-                "relpos": (0 if on_the_right else 1, 0.5),
-                "shrinkA": 1,
-            },
-            zorder=2.5,
-        )
+        on_the_left = bool(x[index] >= centre)
+        place = x[index] + (-beside if on_the_left else beside), above
+        dot = x[index], y[index]
+        text = name_dot(axes, names[index], dot, place, gap=1, on_the_left=on_the_left)
         text.set_in_layout(False)
 
 

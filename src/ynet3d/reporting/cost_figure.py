@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ynet3d.files import save_figure
 from ynet3d.reporting import style
 from ynet3d.reporting.label_placement import place_labels
-from ynet3d.reporting.plots import new_figure, quiet, save_figure
+from ynet3d.reporting.plots import new_figure, quiet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ynet3d.files import save_figure
 from ynet3d.reporting import style
-from ynet3d.reporting.plots import new_figure, quiet, save_figure
+from ynet3d.reporting.plots import new_figure, quiet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

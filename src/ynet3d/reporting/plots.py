@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ynet3d.files import atomic_path
 from ynet3d.reporting import style
 
 if TYPE_CHECKING:
@@ -31,9 +29,3 @@ def quiet(axes: Axes) -> None:
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom")
         spine.set_color(style.PLOT_GREY)
-
-
-def save_figure(figure: Figure, path: str | Path) -> None:
-    """Write a PNG, atomically."""
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", facecolor="white")

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ynet3d.files import save_figure
 from ynet3d.reporting import style
 from ynet3d.reporting.curves import Row, best_epoch, column, prepare
-from ynet3d.reporting.plots import new_figure, save_figure
+from ynet3d.reporting.plots import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

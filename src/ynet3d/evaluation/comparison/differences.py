@@ -19,13 +19,13 @@ from ynet3d.evaluation.comparison.drawing import (
     class_title,
     model_label,
     new_figure,
-    save,
     title_width,
 )
 from ynet3d.evaluation.comparison.pairs import PairComparison
 from ynet3d.evaluation.comparison.words import difference, p_value
 from ynet3d.evaluation.plots import CLASS_COLOURS, shortened, side_by_side
 from ynet3d.evaluation.significance import Floats
+from ynet3d.files import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,7 +71,7 @@ def save_differences(comparison: Comparison, path: str | Path) -> None:
         for row, other in enumerate(others):
             pair = comparison.pair(first, other, class_name=class_name)
             _draw_row(axes, row, values[:, row + 1] - values[:, 0], names, pair)
-    save(figure, path)
+    save_figure(figure, path)
 
 
 def _prepare_rows(

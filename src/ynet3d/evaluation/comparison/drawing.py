@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ynet3d.evaluation.cases import CLASSES
 from ynet3d.evaluation.comparison.comparing import Comparison
-from ynet3d.files import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,9 +71,3 @@ def add_axes(figure: Figure, x: float, y: float, width: float, height: float) ->
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(GREY)
     return axes
-
-
-def save(figure: Figure, path: str | Path) -> None:
-    """Write a PNG."""
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png")

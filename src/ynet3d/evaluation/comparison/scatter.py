@@ -20,11 +20,11 @@ from ynet3d.evaluation.comparison.drawing import (
     class_title,
     model_label,
     new_figure,
-    save,
     title_width,
 )
 from ynet3d.evaluation.plots import CLASS_COLOURS, axis_bottom, shortened
 from ynet3d.evaluation.significance import Floats
+from ynet3d.files import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +72,7 @@ def save_scatter(comparison: Comparison, path: str | Path) -> None:
         if index == 0:
             axes.set_title(class_title(class_name), fontsize=10, loc="left", color=INK)
         _draw_scatter(axes, comparison, class_name, values[:, [0, 1 + index]])
-    save(figure, path)
+    save_figure(figure, path)
 
 
 def _draw_scatter(axes: Axes, comparison: Comparison, class_name: str, pair: Floats) -> None:
