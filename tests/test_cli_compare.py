@@ -6,15 +6,13 @@ import csv
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from command_line import left_in, run
+from small_masks import write_folder
 
 from ynet3d.evaluation import METRICS, compare, evaluate
 from ynet3d.evaluation.comparison import read_scores
-from ynet3d.volumes import Volume, write_label
 
-AFFINE = np.diag([-0.8, -0.8, 3.0, 1.0])
 #: Voxels of the one tumour of each case, a row along i.
 REFERENCE = {"0": 4, "1": 2, "2": 0, "10": 4}
 GOOD = {"0": 4, "1": 2, "2": 0, "10": 2}
@@ -23,20 +21,6 @@ TUMOUR_DICE = {  # 2 * both / (found + reference)
     "good": {"0": 1, "1": 1, "2": 1, "10": 2 * 2 / (2 + 4)},
     "poor": {"0": 2 * 2 / (2 + 4), "1": 1, "2": 0, "10": 2 * 1 / (1 + 4)},
 }
-
-
-def write_case(path: Path, tumour: int) -> None:
-    labels = np.zeros((12, 12, 6), np.uint8)
-    labels[2:10, 2:10, 1:5] = 1
-    labels[4 : 4 + tumour, 5, 2] = 2
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_label(Volume(labels, AFFINE), path)
-
-
-def write_folder(folder: Path, pattern: str, tumours: dict[str, int]) -> Path:
-    for case, tumour in tumours.items():
-        write_case(folder / pattern.format(case), tumour)
-    return folder
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
+from small_masks import AFFINE, write_case, write_folder
 
 from ynet3d.errors import InputError
 from ynet3d.evaluation import (
@@ -22,27 +23,12 @@ from ynet3d.evaluation import (
     write_evaluation,
 )
 from ynet3d.progress import Progress
-from ynet3d.volumes import Volume, read_label, write_label
+from ynet3d.volumes import Volume, read_label
 
-AFFINE = np.diag([-0.8, -0.8, 3.0, 1.0])
 #: Tumours of three cases: one found by half, none, one invented.
 REFERENCE_TUMOUR = {"3": 4, "10": 0, "7": 0}
 PREDICTED_TUMOUR = {"3": 2, "10": 0, "7": 2}
 TUMOUR_DICE = {"3": 2 * 2 / (2 + 4), "10": 1.0, "7": 0.0}
-
-
-def write_case(path: Path, *, tumour: int, shape: tuple[int, int, int] = (12, 12, 6)) -> None:
-    labels = np.zeros(shape, np.uint8)
-    labels[2:10, 2:10, 1:5] = 1
-    labels[4 : 4 + tumour, 5, 2] = 2
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_label(Volume(labels, AFFINE), path)
-
-
-def write_folder(folder: Path, pattern: str, tumours: dict[str, int]) -> Path:
-    for case, tumour in tumours.items():
-        write_case(folder / pattern.format(case), tumour=tumour)
-    return folder
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from lesion_cases import Mask, affines, pairs
+from lesion_counts import counts
 from monai.metrics.panoptic_quality import compute_panoptic_quality
 from scipy import ndimage
 
@@ -17,22 +18,12 @@ from ynet3d.errors import InputError
 from ynet3d.evaluation.detection import DetectionCounts, total
 from ynet3d.evaluation.lesion_geometry import SIZE_CLASSES, find_lesions
 from ynet3d.evaluation.lesion_rows import lesion_rows
-from ynet3d.evaluation.lesions import LesionMatching, match_lesions
+from ynet3d.evaluation.lesions import match_lesions
 from ynet3d.evaluation.surface import surface_distances
 
 #: i to the left, j to the back, k to the head.
 AFFINE = np.diag([-0.7, -0.9, 2.5, 1.0])
 EVERY_NEIGHBOUR = np.ones((3, 3, 3))
-
-
-def counts(matching: LesionMatching, minimum_iou: float) -> tuple[int, int, int, int]:
-    found = matching.detection(minimum_iou)
-    return (
-        found.true_positives,
-        found.false_negatives,
-        found.true_predictions,
-        found.false_positives,
-    )
 
 
 @settings(deadline=None, max_examples=60)

@@ -14,11 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lesion_cases import AFFINE, Mask, cube, line, literal_scorer, mask, noisy_pairs
+from lesion_counts import Counts, counts
 from scipy import ndimage
 
-from ynet3d.evaluation.lesions import LesionMatching, match_lesions
-
-Counts = tuple[int, int, int, int]
+from ynet3d.evaluation.lesions import match_lesions
 
 
 @dataclass(frozen=True)
@@ -304,16 +303,6 @@ HAND_CASES = [
         dice=(),
     ),
 ]
-
-
-def counts(matching: LesionMatching, minimum_iou: float) -> Counts:
-    found = matching.detection(minimum_iou)
-    return (
-        found.true_positives,
-        found.false_negatives,
-        found.true_predictions,
-        found.false_positives,
-    )
 
 
 @pytest.mark.parametrize("case", HAND_CASES, ids=lambda case: case.name)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from gradients import gradient_norms
 
 from ynet3d.errors import InputError
 from ynet3d.networks import (
@@ -180,14 +181,8 @@ def test_bfloat16_gradients_are_those_of_float32(name: str, size: tuple[int, int
     network = he_normal(create_network(name, width=4, normalisation="none"))
     image, pull = torch.rand(2, 1, *size), torch.rand(2, 3, *size)
 
-    def gradients(mixed: bool) -> torch.Tensor:
-        network.zero_grad()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed):
-            logits = network(image)
-        (logits.float() * pull).mean().backward()
-        return torch.stack([p.grad.norm() for p in network.parameters() if p.ndim > 1])
-
-    torch.testing.assert_close(gradients(True), gradients(False), rtol=0.1, atol=1e-4)
+    mixed, exact = (gradient_norms(network, image, pull, mixed=mixed) for mixed in (True, False))
+    torch.testing.assert_close(mixed, exact, rtol=0.1, atol=1e-4)
 
 
 def test_he_normal_has_the_right_spread() -> None:
