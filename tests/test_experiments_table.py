@@ -27,7 +27,7 @@ def run(name: str, title: str) -> SimpleNamespace:
 
 
 RUNS = [run("vnet", "3D V-Net"), run("other_net", "Other & net")]
-FOUND = {"vnet": evaluation(0.5), "other_net": evaluation(0.75, None, 1)}
+FOUND = {"vnet": evaluation(0.5), "other_net": evaluation(0.75, None)}
 
 
 def test_published_figures_are_the_papers() -> None:
@@ -78,3 +78,14 @@ def test_files(tmp_path: Path) -> None:
 )
 def test_mean_and_sd(mean: float | None, sd: float | None, words: str) -> None:
     assert mean_and_sd(mean, sd) == words
+
+
+@pytest.mark.parametrize(
+    ("other", "best"),
+    [(evaluation(0.75), True), (evaluation(0.75, cases=2), False), (evaluation(0.5), False)],
+)
+def test_bold_is_for_the_highest_over_the_same_cases(other: SimpleNamespace, best: bool) -> None:
+    found = {"vnet": evaluation(0.5), "other_net": other}
+    table = make_table(RUNS, found, about="3 scans")  # type: ignore[arg-type] - stand-ins
+    assert table.is_best(table.rows[2], "dice") == best
+    assert not table.is_best(table.rows[0], "dice")

@@ -63,14 +63,17 @@ class Table1:
         return f"{note} Paper: {TABLE_1_SOURCE}." if has_published(self) else note
 
     def is_best(self, row: TableRow, metric: str) -> bool:
-        """Whether a mean is the highest of its column as printed, unless all are the same."""
-        means = [
-            round(other.cells[metric].mean or 0, 3)
-            for other in self.rows
-            if other.class_name == row.class_name and other.cells[metric].mean is not None
-        ]
+        """Whether a mean is the highest of its column as printed, all over the same cases.
+
+        A network must not look best by leaving undefined what it missed; where all are the same,
+        none is best.
+        """
+        column = [each.cells[metric] for each in self.rows if each.class_name == row.class_name]
+        means = [round(cell.mean, 3) for cell in column if cell.mean is not None]
         mean = row.cells[metric].mean
-        return mean is not None and round(mean, 3) == max(means) > min(means)
+        if mean is None or len(means) < len(column) or len({cell.cases for cell in column}) > 1:
+            return False
+        return round(mean, 3) == max(means) > min(means)
 
 
 def make_table(
