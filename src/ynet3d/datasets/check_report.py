@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ynet3d.datasets.checking import CaseCheck, Severity
-from ynet3d.files import write_text
+from ynet3d.files import write_csv
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFORMATION: "dim"}
 CSV_COLUMNS = (
@@ -68,13 +66,11 @@ def check_table(checks: Sequence[CaseCheck], *, title: str | None = None) -> Tab
 
 def write_check_csv(checks: Sequence[CaseCheck], path: str | Path) -> None:
     """Write one row for each case, atomically; the columns are `CSV_COLUMNS`."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    rows = []
     for check in checks:
         low, high = check.hu_range or ("", "")
         spacing = "" if check.spacing is None else "x".join(f"{size:.6g}" for size in check.spacing)
-        writer.writerow(
+        rows.append(
             (
                 check.name,
                 check.patient,
@@ -91,7 +87,7 @@ def write_check_csv(checks: Sequence[CaseCheck], path: str | Path) -> None:
                 " ".join(flag.sentence for flag in check.flags),
             )
         )
-    write_text(path, stream.getvalue())
+    write_csv(path, CSV_COLUMNS, rows)
 
 
 def _shape(check: CaseCheck) -> str:

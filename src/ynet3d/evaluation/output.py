@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,10 @@ from ynet3d.evaluation.lesion_summary import THRESHOLDS
 from ynet3d.evaluation.plots import save_dice_plot
 from ynet3d.evaluation.summary import Evaluation
 from ynet3d.evaluation.volume_plot import save_volume_plot
-from ynet3d.files import ensure_output_folder, write_json, write_text
+from ynet3d.files import ensure_output_folder, write_csv, write_json
+
+#: Header and rows.
+Table = tuple[list[str], list[list[Any]]]
 
 _CASES, _LESIONS = "cases.csv", "lesions.csv"
 
@@ -35,8 +35,8 @@ def write_evaluation(evaluation: Evaluation, folder: str | Path) -> Path:
     path = ensure_output_folder(folder)
     _refuse_foreign_table(path / _CASES, "case,class,")
     _refuse_foreign_table(path / _LESIONS, "case,side,")
-    write_text(path / _CASES, _cases_csv(evaluation))
-    write_text(path / _LESIONS, _lesions_csv(evaluation))
+    write_csv(path / _CASES, *_case_rows(evaluation))
+    write_csv(path / _LESIONS, *_lesion_rows(evaluation))
     write_json(path / "summary.json", evaluation_json(evaluation))
     save_dice_plot(evaluation, path / "dice.png")
     save_volume_plot(evaluation, path / "volumes.png")
@@ -86,7 +86,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _cases_csv(evaluation: Evaluation) -> str:
+def _case_rows(evaluation: Evaluation) -> Table:
     metrics = evaluation.metrics
     header = ["case", "class", *metrics, "reference_ml", "prediction_ml"]
     rows = []
@@ -96,10 +96,10 @@ def _cases_csv(evaluation: Evaluation) -> str:
             values = [result.value(metric) for metric in metrics]
             volumes = [result.reference_ml, result.prediction_ml]
             rows.append([case.name, class_name, *values, *volumes])
-    return csv_text(header, rows)
+    return header, rows
 
 
-def _lesions_csv(evaluation: Evaluation) -> str:
+def _lesion_rows(evaluation: Evaluation) -> Table:
     # A centroid has three columns, a list of numbers one.
     names = [field.name for field in fields(LesionRow)]
     header = ["case"]
@@ -118,16 +118,7 @@ def _lesions_csv(evaluation: Evaluation) -> str:
                 else:
                     row.append(value)
             rows.append(row)
-    return csv_text(header, rows)
-
-
-def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table as CSV; None becomes an empty cell."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)  # the csv module writes None as ""
-    return buffer.getvalue()
+    return header, rows
 
 
 def _case_json(case: CaseEvaluation, evaluation: Evaluation) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,7 +9,7 @@ from pathlib import Path
 
 from ynet3d.experiments.execution import read_result
 from ynet3d.experiments.plan import PlannedRun
-from ynet3d.files import write_text
+from ynet3d.files import write_csv
 
 
 @dataclass(frozen=True)
@@ -71,10 +69,5 @@ def gather_costs(
 
 def write_costs(costs: Sequence[RunCost], path: Path) -> None:
     """Write a CSV, one row a network."""
-    file = io.StringIO()
-    writer = csv.DictWriter(
-        file, fieldnames=list(RunCost.__dataclass_fields__), lineterminator="\n"
-    )
-    writer.writeheader()
-    writer.writerows(asdict(cost) for cost in costs)
-    write_text(path, file.getvalue())
+    rows = [list(asdict(cost).values()) for cost in costs]
+    write_csv(path, list(RunCost.__dataclass_fields__), rows)

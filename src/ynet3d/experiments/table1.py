@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +9,11 @@ from pathlib import Path
 from ynet3d.evaluation import Evaluation
 from ynet3d.experiments.plan import PlannedRun
 from ynet3d.experiments.published import METRICS, TABLE_1, TABLE_1_SOURCE, MeanAndSd
-from ynet3d.files import write_text
+from ynet3d.files import write_csv, write_text
 
+_COLUMNS = (
+    "network", "title", "class", "metric", "mean", "sd", "cases", "paper_mean", "paper_sd",
+)  # fmt: skip
 _CLASSES = {"liver": "Liver", "tumour": "Tumours"}
 
 
@@ -101,7 +102,7 @@ def make_table(
 def write_table(table: Table1, folder: Path, name: str = "table1") -> None:
     """Write NAME.md, NAME.csv and NAME.tex."""
     write_text(folder / f"{name}.md", markdown(table))
-    write_text(folder / f"{name}.csv", _csv(table))
+    write_csv(folder / f"{name}.csv", _COLUMNS, _rows(table))
     write_text(folder / f"{name}.tex", _latex(table))
 
 
@@ -137,28 +138,13 @@ def markdown(table: Table1) -> str:
     return "\n".join([*lines, "", table.note, ""])
 
 
-def _csv(table: Table1) -> str:
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(
-        ("network", "title", "class", "metric", "mean", "sd", "cases", "paper_mean", "paper_sd")
-    )
-    for row in table.rows:
-        for metric, cell in row.cells.items():
-            published = cell.published or (None, None)
-            writer.writerow(
-                (
-                    row.run,
-                    row.title,
-                    row.class_name,
-                    metric,
-                    cell.mean,
-                    cell.sd,
-                    cell.cases,
-                    *published,
-                )
-            )
-    return file.getvalue()
+def _rows(table: Table1) -> list[tuple[object, ...]]:
+    return [
+        (row.run, row.title, row.class_name, metric, cell.mean, cell.sd, cell.cases)
+        + (cell.published or (None, None))
+        for row in table.rows
+        for metric, cell in row.cells.items()
+    ]
 
 
 def _latex(table: Table1) -> str:

@@ -19,8 +19,7 @@ from ynet3d.evaluation.comparison.sentences import (
     case_sentences,
     strength_sentences,
 )
-from ynet3d.evaluation.output import csv_text
-from ynet3d.files import ensure_output_folder, write_json, write_text
+from ynet3d.files import ensure_output_folder, write_csv, write_json, write_text
 
 _COLUMNS = (
     "class", "metric", "case_set", "model_a", "model_b", "n", "undefined_a", "undefined_b",
@@ -43,8 +42,9 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> Path:
         InputError: the folder cannot be written, or holds an evaluation that would be lost.
     """
     path = prepare_folder(folder)
-    write_text(path / "comparison.csv", _pairs_csv(comparison))
-    write_text(path / "paired.csv", _paired_csv(comparison))
+    write_csv(path / "comparison.csv", _COLUMNS, map(_row, comparison.pairs))
+    header = ("case", "class", "metric", "in_reference", *comparison.models)
+    write_csv(path / "paired.csv", header, _paired_rows(comparison))
     write_json(path / "summary.json", comparison_json(comparison))
     write_text(path / "comparison.md", comparison_markdown(comparison))
     save_scatter(comparison, path / "scatter.png")
@@ -133,13 +133,9 @@ def _row(row: PairComparison) -> list[Any]:
     ]
 
 
-def _pairs_csv(comparison: Comparison) -> str:
-    return csv_text(_COLUMNS, map(_row, comparison.pairs))
-
-
-def _paired_csv(comparison: Comparison) -> str:
+def _paired_rows(comparison: Comparison) -> list[tuple[Any, ...]]:
     """Every case that any model has: one column per model, empty where undefined or not scored."""
-    rows = [
+    return [
         (
             case,
             class_name,
@@ -151,4 +147,3 @@ def _paired_csv(comparison: Comparison) -> str:
         for class_name in comparison.class_names
         for metric in comparison.measured
     ]
-    return csv_text(("case", "class", "metric", "in_reference", *comparison.models), rows)
