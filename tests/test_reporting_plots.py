@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ynet3d.plots import new_figure
 from ynet3d.reporting import CostPoint, save_curves_of_runs, save_dice_against_cost, style
 from ynet3d.reporting.label_placement import place_labels
-from ynet3d.reporting.plots import new_figure
 from ynet3d.reporting.run_curves import _running_mean
 
 

@@ -1,8 +1,10 @@
-"""What the pictures of an evaluation share: size, axes, saving."""
+"""What the pictures of an evaluation share."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from ynet3d.plots import GREY, INK, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -10,32 +12,15 @@ if TYPE_CHECKING:
 
     from ynet3d.evaluation.summary import Evaluation
 
-INK = "#404040"
-GREY = "#8a8a8a"
-GRID = "#e4e4e4"
-DPI = 150
 
-
-def new_figure(width: float, height: float, title: str) -> Figure:
-    """A picture of `width` x `height` inches that needs no screen."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def titled_figure(width: float, height: float, title: str) -> Figure:
+    """A figure of `width` x `height` inches with a title, whose axes make room for each other."""
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)
-    figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
-    FigureCanvasAgg(figure)
+    figure = new_figure(width, height)
+    figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
     figure.suptitle(title, fontsize=12, color=INK)
     return figure
-
-
-def tidy(axes: Axes) -> None:
-    """Grid behind the data, no frame above and to the right."""
-    axes.grid(color=GRID, linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.tick_params(labelsize=8, colors=INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(GREY)
 
 
 def say_instead(axes: Axes, text: str) -> None:

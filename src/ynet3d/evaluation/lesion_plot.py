@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING
 
 from ynet3d.evaluation.bootstrap import Estimate
 from ynet3d.evaluation.figures import (
-    GREY,
-    INK,
-    new_figure,
     say_instead,
     scored_words,
-    tidy,
+    titled_figure,
 )
 from ynet3d.evaluation.lesion_geometry import SIZE_CLASSES, SIZE_WORDS
 from ynet3d.evaluation.lesions import LesionMatching
 from ynet3d.evaluation.summary import Evaluation
 from ynet3d.files import save_figure
 from ynet3d.labels import COLOURS, Label
+from ynet3d.plots import GREY, INK, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +34,7 @@ _KINDS = ((_FOUND, "IoU > 0.5"), (_TOUCHED, "less overlap"), ("white", "missed")
 def save_lesion_plot(evaluation: Evaluation, path: str | Path) -> None:
     """Write three panels: recall by size, every reference lesion, false positives per scan."""
     lesions = evaluation.lesions
-    figure = new_figure(
+    figure = titled_figure(
         13,
         4.6,
         f"Tumours one by one: {lesions.reference} in the reference, {lesions.prediction} "

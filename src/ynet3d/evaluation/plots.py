@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ynet3d.evaluation.cases import CLASSES
-from ynet3d.evaluation.figures import INK, new_figure, scored_words, tidy
+from ynet3d.evaluation.figures import scored_words, titled_figure
 from ynet3d.evaluation.summary import Evaluation
 from ynet3d.files import save_figure
 from ynet3d.labels import COLOURS, Label
+from ynet3d.plots import INK, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +38,7 @@ def save_dice_plot(evaluation: Evaluation, path: str | Path) -> None:
     """
     names = evaluation.class_names
     title = f"Dice per case, {scored_words(evaluation)} (each panel has its own scale)"
-    figure = new_figure(3.6 * len(names), 5.0, title)
+    figure = titled_figure(3.6 * len(names), 5.0, title)
     for axes, class_name in zip(figure.subplots(1, len(names)), names, strict=True):
         _draw_class(axes, evaluation, class_name)
     save_figure(figure, path)

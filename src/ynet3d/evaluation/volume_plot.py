@@ -10,17 +10,15 @@ import numpy.typing as npt
 
 from ynet3d.evaluation.agreement import VolumeAgreement, cases_with_class, volumes
 from ynet3d.evaluation.figures import (
-    GREY,
-    INK,
     cases_words,
-    new_figure,
     say_instead,
     scored_words,
-    tidy,
+    titled_figure,
 )
 from ynet3d.evaluation.plots import CLASS_COLOURS, name_dot
 from ynet3d.evaluation.summary import Evaluation
 from ynet3d.files import save_figure
+from ynet3d.plots import GREY, INK, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +38,7 @@ def save_volume_plot(evaluation: Evaluation, path: str | Path) -> None:
     presence = [evaluation.presence[name] for name in names]
     if any(one.missed or one.invented for one in presence):
         title += " (hollow dots: only the prediction or only the reference has any)"
-    figure = new_figure(9.6, 4.3 * len(names), title)
+    figure = titled_figure(9.6, 4.3 * len(names), title)
     for row, class_name in zip(figure.subplots(len(names), 2), names, strict=True):
         agreement = evaluation.volumes[class_name]
         if not agreement.cases:

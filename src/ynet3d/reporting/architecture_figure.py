@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ynet3d.errors import InputError
 from ynet3d.files import atomic_path
+from ynet3d.plots import GREY, INK
 from ynet3d.reporting.architecture_layout import place
 from ynet3d.reporting.architecture_legend import (
     ROW,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from ynet3d.networks.architecture import Architecture
 
 FORMATS = (".png", ".pdf", ".svg")
-_INK, _GREY = "#1d2430", "#69727f"
 _FONT_SIZE = 10.5  # points; printed two columns wide (18 cm) it is read as 6
 _CORNER = 0.1  # radius of the lines' corners
 #: Skip connections by resolution, the finest first (after Okabe and Ito: told apart by everyone).
@@ -198,17 +198,17 @@ def _towards(corner: Point, end: Point) -> Point:
 
 
 def _level_colour(level: int | None) -> str:
-    return _INK if level is None else _LEVELS[min(level, len(_LEVELS) - 1)]
+    return INK if level is None else _LEVELS[min(level, len(_LEVELS) - 1)]
 
 
 def _draw_joint(axes: Axes, kind: str, at: Point) -> None:
     from matplotlib.patches import Circle
 
     axes.add_patch(
-        Circle(at, JOINT_RADIUS, facecolor="white", edgecolor=_INK, linewidth=0.9, zorder=6)
+        Circle(at, JOINT_RADIUS, facecolor="white", edgecolor=INK, linewidth=0.9, zorder=6)
     )
     axes.text(
-        at[0], at[1], _SIGNS[kind], fontsize=10, fontfamily=FONT, color=_INK, ha="center",
+        at[0], at[1], _SIGNS[kind], fontsize=10, fontfamily=FONT, color=INK, ha="center",
         va="center_baseline", zorder=7,
     )  # fmt: skip
 
@@ -232,12 +232,12 @@ def _subtitle(description: Architecture) -> str:
 
 def _draw_title(axes: Axes, description: Architecture, at: Point) -> None:
     name = axes.annotate(
-        description.name, at, fontsize=13, fontweight="bold", fontfamily=FONT, color=_INK,
+        description.name, at, fontsize=13, fontweight="bold", fontfamily=FONT, color=INK,
         va="center",
     )  # fmt: skip
     axes.annotate(
         _subtitle(description), (1.0, 0.5), xycoords=name, xytext=(10, 0),
-        textcoords="offset points", fontsize=_FONT_SIZE, fontfamily=FONT, color=_GREY, va="center",
+        textcoords="offset points", fontsize=_FONT_SIZE, fontfamily=FONT, color=GREY, va="center",
     )  # fmt: skip
 
 
@@ -258,6 +258,6 @@ def _draw_legend(axes: Axes, rows: Sequence[Sequence[tuple[float, Entry]]], at: 
                     )
                 )  # fmt: skip
             axes.text(
-                x + SYMBOL, y, entry.text, fontsize=_FONT_SIZE, fontfamily=FONT, color=_INK,
+                x + SYMBOL, y, entry.text, fontsize=_FONT_SIZE, fontfamily=FONT, color=INK,
                 va="center_baseline",
             )  # fmt: skip

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ynet3d.files import save_figure
+from ynet3d.plots import GREY, INK, new_figure, tidy
 from ynet3d.reporting import style
 from ynet3d.reporting.label_placement import place_labels
-from ynet3d.reporting.plots import new_figure, quiet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,13 +70,13 @@ def save_dice_against_cost(
     grid = figure.subplots(2, 2, sharex="col", sharey="row")
     figure.subplots_adjust(left=0.07, right=0.985, bottom=0.08, top=0.88, wspace=0.05, hspace=0.1)
     figure.text(
-        0.012, 0.965, title or "Dice against cost", color=style.PLOT_INK, fontsize=13,
+        0.012, 0.965, title or "Dice against cost", color=INK, fontsize=13,
         fontweight="bold", va="center", parse_math=False,
     )  # fmt: skip
     bars = any(point.interval_liver or point.interval_tumour for point in points)
     words = [note, "bars: 95% intervals" if bars else ""]
     figure.text(
-        0.012, 0.927, "; ".join(filter(None, words)), color=style.PLOT_GREY, fontsize=10,
+        0.012, 0.927, "; ".join(filter(None, words)), color=GREY, fontsize=10,
         va="center", parse_math=False,
     )  # fmt: skip
     series = list(dict.fromkeys(point.family or point.name for point in points))
@@ -84,13 +84,13 @@ def save_dice_against_cost(
         for axes, cost in zip(row, _COSTS, strict=True):
             _prepare(axes, points, cost, class_name)
             _draw(axes, points, cost, class_name, series)
-        row[0].set_ylabel("Mean Dice", color=style.PLOT_INK)
+        row[0].set_ylabel("Mean Dice", color=INK)
         row[0].set_title(
             class_name.capitalize(), loc="left", color=_CLASSES[class_name], fontsize=11.5,
             fontweight="bold",
         )  # fmt: skip
     for axes, words_ in zip(grid[1], _COSTS.values(), strict=True):
-        axes.set_xlabel(words_, color=style.PLOT_INK)
+        axes.set_xlabel(words_, color=INK)
     figure.canvas.draw()  # names are placed in pixels, once all limits are final
     for row, class_name in zip(grid, _CLASSES, strict=True):
         for axes, cost in zip(row, _COSTS, strict=True):
@@ -110,7 +110,7 @@ def _prepare(axes: Axes, points: Sequence[CostPoint], cost: str, class_name: str
     axes.xaxis.set_major_formatter(EngFormatter(sep="\N{THIN SPACE}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(*_dice_limits(points, class_name))
-    quiet(axes)
+    tidy(axes)
 
 
 def _dice_limits(points: Sequence[CostPoint], class_name: str) -> tuple[float, float]:
@@ -157,9 +157,7 @@ def _draw(
 ) -> None:
     measured = _measured(points, cost, class_name)
     if not measured:
-        axes.text(
-            0.5, 0.5, "not measured", transform=axes.transAxes, color=style.PLOT_GREY, ha="center"
-        )
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, color=GREY, ha="center")
     for number, name in enumerate(series):
         colour = style.SERIES[number % len(style.SERIES)]
         marker = style.MARKERS[number % len(style.MARKERS)]

@@ -10,15 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ynet3d.files import save_figure
+from ynet3d.plots import GREY, INK, new_figure, tidy
 from ynet3d.reporting import style
-from ynet3d.reporting.plots import new_figure, quiet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Row = Mapping[str, Any]
 
-_INK, _GREY = style.PLOT_INK, style.PLOT_GREY
 _LOSS, _VALIDATION = "#2b6cb0", "#8b5cf6"
 
 
@@ -40,7 +39,13 @@ def save_curves(history: Sequence[Row], path: str | Path, *, title: str = "") ->
     epochs = column(history, "epoch")
     if title:
         figure.suptitle(
-            title, color=_INK, fontsize=13, fontweight="bold", x=0.012, ha="left", parse_math=False
+            title,
+            color=INK,
+            fontsize=13,
+            fontweight="bold",
+            x=0.012,
+            ha="left",
+            parse_math=False,
         )
 
     prepare(loss_axes, "Loss", epochs)
@@ -59,14 +64,17 @@ def save_curves(history: Sequence[Row], path: str | Path, *, title: str = "") ->
     if best is not None:
         at = epochs[best]
         for axes in (loss_axes, dice_axes):
-            axes.axvline(at, color=_GREY, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
+            axes.axvline(at, color=GREY, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
         measured = [
             f"{name} {values[best]:.3f}"
             for name, values in (("liver", liver), ("tumour", tumour))
             if np.isfinite(values[best])
         ]
         dice_axes.set_title(
-            f"best: epoch {at:.0f} ({', '.join(measured)})", loc="right", color=_GREY, fontsize=9.5
+            f"best: epoch {at:.0f} ({', '.join(measured)})",
+            loc="right",
+            color=GREY,
+            fontsize=9.5,
         )
         for values, colour in ((liver, style.PLOT_LIVER), (tumour, style.PLOT_TUMOUR)):
             dice_axes.plot(
@@ -75,10 +83,10 @@ def save_curves(history: Sequence[Row], path: str | Path, *, title: str = "") ->
             )  # fmt: skip
     elif len(history):
         words = "not yet measured"
-        dice_axes.text(0.5, 0.5, words, transform=dice_axes.transAxes, color=_GREY, ha="center")
+        dice_axes.text(0.5, 0.5, words, transform=dice_axes.transAxes, color=GREY, ha="center")
     for axes in (loss_axes, dice_axes):
         if axes.get_legend_handles_labels()[0]:
-            axes.legend(frameon=False, fontsize=9.5, labelcolor=_INK, loc="best")
+            axes.legend(frameon=False, fontsize=9.5, labelcolor=INK, loc="best")
     save_figure(figure, path)
 
 
@@ -106,10 +114,10 @@ def prepare(axes: Axes, title: str, epochs: npt.NDArray[np.float64]) -> None:
     """A plot against the epoch."""
     from matplotlib.ticker import MaxNLocator
 
-    axes.set_title(title, loc="left", color=_INK, fontsize=11.5, fontweight="bold")
-    axes.set_xlabel("Epoch", color=_INK)
+    axes.set_title(title, loc="left", color=INK, fontsize=11.5, fontweight="bold")
+    axes.set_xlabel("Epoch", color=INK)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
-    quiet(axes)
+    tidy(axes)
     if len(epochs):
         span = max(1.0, epochs[-1] - epochs[0])
         axes.set_xlim(epochs[0] - 0.03 * span, epochs[-1] + 0.03 * span)
@@ -143,10 +151,10 @@ def _draw_learning_rate(
     behind = axes.twinx()
     behind.set_axis_off()
     behind.set_ylim(0.0, 1.15 * values[measured].max())
-    behind.fill_between(epochs[measured], values[measured], color=_GREY, alpha=0.10, linewidth=0)
+    behind.fill_between(epochs[measured], values[measured], color=GREY, alpha=0.10, linewidth=0)
     axes.set_zorder(behind.get_zorder() + 1)
     axes.patch.set_visible(False)
     axes.set_title(
         f"grey: learning rate, at most {values[measured].max():.1e}",
-        loc="right", color=_GREY, fontsize=9.5,
+        loc="right", color=GREY, fontsize=9.5,
     )  # fmt: skip

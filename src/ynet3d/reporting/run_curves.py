@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ynet3d.files import save_figure
+from ynet3d.plots import GREY, INK, new_figure
 from ynet3d.reporting import style
 from ynet3d.reporting.curves import Row, best_epoch, column, prepare
-from ynet3d.reporting.plots import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,14 +52,14 @@ def save_curves_of_runs(
         top=1 - _TOP / height, wspace=0.14,
     )  # fmt: skip
     figure.text(
-        0.012, 1 - 0.28 / height, title or "Training", color=style.PLOT_INK, fontsize=13,
+        0.012, 1 - 0.28 / height, title or "Training", color=INK, fontsize=13,
         fontweight="bold", va="center", parse_math=False,
     )  # fmt: skip
     smoothed = any(len(history) >= _MANY for history in histories.values())
     words = [note, "pale: each epoch, bold: running mean" if smoothed else ""]
     words.append("marked: the epoch that is kept" if histories else "no run")
     figure.text(
-        1 - 0.012, 1 - 0.28 / height, "; ".join(filter(None, words)), color=style.PLOT_GREY,
+        1 - 0.012, 1 - 0.28 / height, "; ".join(filter(None, words)), color=GREY,
         fontsize=10, va="center", ha="right", parse_math=False,
     )  # fmt: skip
     last = max([1.0, *(float(rows[-1]["epoch"]) for rows in histories.values() if rows)])
@@ -135,7 +135,7 @@ def _legend(figure: Figure, histories: Mapping[str, Sequence[Row]], height: floa
 
     left, top = 1 - _LEGEND / _WIDTH, 1 - (_TOP - 0.14) / height
     figure.text(
-        left, top, "Dice of the kept epoch, liver / tumour", color=style.PLOT_GREY, fontsize=9.5,
+        left, top, "Dice of the kept epoch, liver / tumour", color=GREY, fontsize=9.5,
         va="center",
     )  # fmt: skip
     for number, (name, history) in enumerate(histories.items()):
@@ -153,8 +153,8 @@ def _legend(figure: Figure, histories: Mapping[str, Sequence[Row]], height: floa
             )
         )  # fmt: skip
         for down, words, ink, size in (
-            (-0.08, name, style.PLOT_INK, 10.0),
-            (0.08, _best_words(history), style.PLOT_GREY, 8.5),
+            (-0.08, name, INK, 10.0),
+            (0.08, _best_words(history), GREY, 8.5),
         ):
             figure.text(
                 left + 0.52 / _WIDTH, at - down / height, words, color=ink, fontsize=size,

@@ -15,7 +15,6 @@ REFERENCE_LIVER = "#ffffff"
 REFERENCE_TUMOUR = "#ff6fdc"
 
 #: Plots are on white, because they go into papers.
-PLOT_INK, PLOT_GRID, PLOT_GREY = "#1d2430", "#e3e7ed", "#69727f"
 #: The class colours, darkened to be read on white.
 PLOT_LIVER, PLOT_TUMOUR = "#d97706", "#15803d"
 #: Colours told apart by people with any colour vision (Okabe and Ito 2008; its yellow, too pale on

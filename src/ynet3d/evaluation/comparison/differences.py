@@ -9,16 +9,14 @@ import numpy as np
 
 from ynet3d.evaluation.comparison.comparing import Comparison
 from ynet3d.evaluation.comparison.drawing import (
-    GREY,
     HEAD,
-    INK,
     NAME_LENGTH,
     WORTH_NAMING,
     add_axes,
     cases_title,
     class_title,
+    headed_figure,
     model_label,
-    new_figure,
     title_width,
 )
 from ynet3d.evaluation.comparison.pairs import PairComparison
@@ -26,6 +24,7 @@ from ynet3d.evaluation.comparison.words import difference, p_value
 from ynet3d.evaluation.plots import CLASS_COLOURS, shortened, side_by_side
 from ynet3d.evaluation.significance import Floats
 from ynet3d.files import save_figure
+from ynet3d.plots import GREY, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +47,7 @@ def save_differences(comparison: Comparison, path: str | Path) -> None:
     panel_height = _ROW * len(others)
     height = HEAD + 2 * (0.35 + panel_height + 0.75)
     width = max(left + _WIDE + _NOTES, title_width(comparison))
-    figure = new_figure(
+    figure = headed_figure(
         width, height, f"Difference in Dice from {model_label(first)}, {cases_title(comparison)}",
         comparison.data, "A dot per case; below, the median with its 95% bootstrap interval.",
     )  # fmt: skip

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from ynet3d.evaluation.cases import CLASSES
 from ynet3d.evaluation.comparison.comparing import Comparison
+from ynet3d.plots import GREY, INK, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK, GREY, _GRID = "#1d2430", "#69727f", "#e3e7ed"
-_DPI = 150
 #: Longer names of cases and models are shortened.
 NAME_LENGTH = 22
 #: Differences in Dice below this are not worth a name.
@@ -45,13 +44,9 @@ def title_width(comparison: Comparison) -> float:
     return max(7.0, 0.3 + 0.075 * len(comparison.data))
 
 
-def new_figure(width: float, height: float, title: str, *notes: str) -> Figure:
+def headed_figure(width: float, height: float, title: str, *notes: str) -> Figure:
     """A figure of a size in inches, with a heading and up to two lines below it."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = new_figure(width, height)
     lines = [(title, 12.5, INK), *((note, 9, GREY) for note in notes if note)]
     for (text, size, colour), y in zip(lines, (0.18, 0.46, 0.64), strict=False):
         figure.text(
@@ -65,9 +60,5 @@ def add_axes(figure: Figure, x: float, y: float, width: float, height: float) ->
     """Axes at a place in inches from the lower left corner."""
     whole = figure.get_size_inches()
     axes = figure.add_axes((x / whole[0], y / whole[1], width / whole[0], height / whole[1]))
-    axes.grid(color=_GRID, linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.tick_params(labelsize=8, colors=INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(GREY)
+    tidy(axes)
     return axes

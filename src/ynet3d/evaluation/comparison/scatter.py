@@ -10,21 +10,20 @@ import numpy.typing as npt
 
 from ynet3d.evaluation.comparison.comparing import Comparison
 from ynet3d.evaluation.comparison.drawing import (
-    GREY,
     HEAD,
-    INK,
     NAME_LENGTH,
     WORTH_NAMING,
     add_axes,
     cases_title,
     class_title,
+    headed_figure,
     model_label,
-    new_figure,
     title_width,
 )
 from ynet3d.evaluation.plots import CLASS_COLOURS, axis_bottom, shortened
 from ynet3d.evaluation.significance import Floats
 from ynet3d.files import save_figure
+from ynet3d.plots import GREY, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +50,7 @@ def save_scatter(comparison: Comparison, path: str | Path) -> None:
     panel_height = 0.35 + _PANEL + 0.5 + (_NAMED_CASES + 2) * _LINE + 0.15
     width = max(_LEFT + columns * (_PANEL + _GAP) - _GAP + _RIGHT, title_width(comparison))
     height = HEAD + rows * panel_height
-    figure = new_figure(
+    figure = headed_figure(
         width, height, f"Dice per case, {cases_title(comparison)}", comparison.data,
         "A dot per case; above the diagonal the model of the upright axis is better.",
     )  # fmt: skip
