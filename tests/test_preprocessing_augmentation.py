@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ynet3d.preprocessing import Augmenter
+from ynet3d.preprocessing.augmentation import Augmenter
 from ynet3d.recipes import Augmentation
 
 SIZE = (24, 28, 32)

@@ -12,7 +12,8 @@ import torch
 from small_runs import small_recipe
 
 from ynet3d.labels import Label
-from ynet3d.preprocessing import Augmenter, PreparedCase, load_prepared, store_prepared
+from ynet3d.preprocessing import PreparedCase, load_prepared, store_prepared
+from ynet3d.preprocessing.augmentation import Augmenter
 from ynet3d.recipes import Recipe, Training
 from ynet3d.training.sampling import Sampler
 from ynet3d.training.schedule import Schedule

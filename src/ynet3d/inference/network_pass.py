@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import torch
-from monai.inferers import sliding_window_inference
 from torch import nn
 
 from ynet3d.devices import channels_last, explained_memory_errors, precision
@@ -45,6 +44,9 @@ def network_logits(
     with torch.inference_mode(), explained_memory_errors(_ADVICE):
         if recipe.patches is None:
             return run(batch)[0].cpu()
+        # Here, because importing MONAI takes two seconds, and whole scans do without.
+        from monai.inferers import sliding_window_inference
+
         logits = sliding_window_inference(
             batch,
             roi_size=recipe.patches.size,

@@ -31,6 +31,7 @@ from ynet3d.volumes import (
     strip_suffix,
     write_label,
 )
+from ynet3d.weights import Weights
 
 SEGMENTATION = "segmentation.nii.gz"
 _ADVICE = "close other programs, or crop the scan to the abdomen"
@@ -58,7 +59,7 @@ def predict_files(
     inputs: Sequence[str | Path],
     out: str | Path,
     *,
-    weights: str | Path,
+    weights: Weights | str | Path,
     device: str = "auto",
     series: str | None = None,
     hu_offset: int = 0,
@@ -69,7 +70,7 @@ def predict_files(
     Args:
         inputs: volume files, DICOM folders, zips, or folders of volume files.
         out: folder for the files of one input, or for a folder for each of several.
-        weights: a `.safetensors` file or a run folder.
+        weights: a `.safetensors` file or a run folder, or loaded weights.
         series: DICOM SeriesInstanceUID, where an input has several.
         hu_offset: added to the voxels (HU) of each scan, for files that store HU + 1024 or such.
 

@@ -1,12 +1,13 @@
-"""Source grid to network grid and back, the cache of preprocessed cases, and augmentation."""
+"""Source grid to network grid and back, and the cache of preprocessed cases.
 
-from ynet3d.preprocessing.augmentation import Augmenter
+`preprocessing.augmentation` is imported by its users: it needs MONAI, which takes two seconds.
+"""
+
 from ynet3d.preprocessing.cache import CaseCache, PreparedCase, load_prepared, store_prepared
 from ynet3d.preprocessing.grid import label_to_network_grid, network_shape, to_network_grid
 from ynet3d.preprocessing.restore import labels_on_source_grid
 
 __all__ = [
-    "Augmenter",
     "CaseCache",
     "PreparedCase",
     "label_to_network_grid",

@@ -5,6 +5,7 @@ A resize keeps the physical extent: the outer faces of the first and last voxels
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ import torch.nn.functional as F
 
 from ynet3d.recipes import Preprocessing
 from ynet3d.volumes import Reorientation, Volume
+
+#: Slices made at a time, in bytes before they are resized.
+_BATCH_BYTES = 16 * 2**20
 
 
 def network_shape(volume: Volume, preprocessing: Preprocessing) -> tuple[int, int, int]:
@@ -35,25 +39,38 @@ def to_network_grid(volume: Volume, preprocessing: Preprocessing) -> npt.NDArray
     """The scan as a network sees it: (D, H, W) float32 in [0, 1].
 
     Linear interpolation, with a triangle filter as wide as the shrinking where it shrinks (no
-    aliasing). Slice by slice, so that no float copy of the source is ever made.
+    aliasing). A few slices at a time, so that no float copy of the source is ever made.
     """
     source = Reorientation.of(volume.affine).apply(volume.array)
     depth, height, width = network_shape(volume, preprocessing)
     low, high = preprocessing.window_hu
     result = np.empty((depth, height, width), dtype=np.float32)
-    for index, (first, weights) in enumerate(_triangle_weights(source.shape[0], depth)):
+
+    def mixed(row: tuple[int, npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+        """One slice of the network grid, still with the rows and columns of the source."""
+        first, weights = row
         slab = source[first : first + len(weights)].astype(np.float32)
         np.clip(slab, low, high, out=slab)
-        mixed = np.tensordot(weights, slab, axes=1)
-        mixed -= low
-        mixed /= high - low
-        if (height, width) == mixed.shape:
-            result[index] = mixed
-            continue
-        picture = torch.from_numpy(mixed)[None, None]
-        result[index] = F.interpolate(
-            picture, size=(height, width), mode="bilinear", antialias=True, align_corners=False
-        )[0, 0].numpy()
+        picture: npt.NDArray[np.float32] = np.tensordot(weights, slab, axes=1)
+        picture -= low
+        picture /= high - low
+        return picture
+
+    rows = _triangle_weights(source.shape[0], depth)
+    step = max(1, _BATCH_BYTES // (4 * source.shape[1] * source.shape[2]))
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        for start in range(0, depth, step):
+            # Several slices at once, because torch's threads cost time at each call.
+            batch = np.stack(list(pool.map(mixed, rows[start : start + step])))
+            if batch.shape[1:] != (height, width):
+                batch = F.interpolate(
+                    torch.from_numpy(batch)[:, None],
+                    size=(height, width),
+                    mode="bilinear",
+                    antialias=True,
+                    align_corners=False,
+                )[:, 0].numpy()
+            result[start : start + step] = batch
     return np.clip(result, 0, 1, out=result)  # weights add up to 1 but for rounding
 
 

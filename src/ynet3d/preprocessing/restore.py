@@ -45,16 +45,20 @@ class _Axis:
         clipped = np.clip(position, 0, old - 1)
         lower = np.floor(clipped).astype(np.int64)
         self.fine = fine
-        self.lower = torch.from_numpy(lower)
-        self.upper = torch.from_numpy(np.minimum(lower + 1, old - 1))
+        self.lower = lower
+        self.upper = np.minimum(lower + 1, old - 1)
         self.weight = torch.from_numpy((clipped - lower).astype(np.float32))
 
     def mix(self, logits: torch.Tensor, dim: int, span: slice = slice(None)) -> torch.Tensor:
         """Linear interpolation of `logits` along `dim`, for the fine samples in `span`."""
         shape = [1] * logits.ndim
         shape[dim] = -1
-        low = logits.index_select(dim, self.lower[span])
-        high = logits.index_select(dim, self.upper[span])
+        # numpy's `take`: torch's `index_select` waits for its threads at each row, which takes
+        # minutes where other programs keep the cores busy.
+        low, high = (
+            torch.from_numpy(np.take(logits.numpy(), index[span], axis=dim))
+            for index in (self.lower, self.upper)
+        )
         return torch.lerp(low, high, self.weight[span].reshape(shape))
 
 
@@ -68,12 +72,23 @@ def _fill(target: npt.NDArray[np.uint8], logits: torch.Tensor, axes: list[_Axis]
         span = slice(start, start + step)
         slab = width.mix(height.mix(depth.mix(logits, 1, span), 2), 3)
         slices = depth.fine[span]
-        target[slices[0] : slices[-1] + 1, rows, columns] = slab.argmax(0).to(torch.uint8).numpy()
+        target[slices[0] : slices[-1] + 1, rows, columns] = _largest(slab).numpy()
+
+
+def _largest(logits: torch.Tensor) -> torch.Tensor:
+    """`logits.argmax(0)` as uint8, several times faster for a few classes in large maps."""
+    labels = torch.zeros(logits.shape[1:], dtype=torch.uint8)
+    highest = logits[0]
+    for label in range(1, len(logits)):
+        labels.masked_fill_(logits[label] > highest, label)
+        if label + 1 < len(logits):
+            highest = torch.maximum(highest, logits[label])
+    return labels
 
 
 def _foreground_box(logits: torch.Tensor) -> list[tuple[int, int]] | None:
     """First and last coarse index with a label, along each axis; None if there is none."""
-    foreground = logits.argmax(0) > 0
+    foreground = _largest(logits) > 0
     if not bool(foreground.any()):
         return None
     box = []

@@ -22,7 +22,8 @@ from ynet3d.devices import (
 )
 from ynet3d.errors import InputError, YnetError
 from ynet3d.networks import he_normal
-from ynet3d.preprocessing import Augmenter, CaseCache, PreparedCase
+from ynet3d.preprocessing import CaseCache, PreparedCase
+from ynet3d.preprocessing.augmentation import Augmenter
 from ynet3d.progress import Progress, Task
 from ynet3d.recipes import Recipe
 from ynet3d.training.averaging import copy_of, follow

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import torch
 
 from ynet3d.labels import Label
-from ynet3d.preprocessing import Augmenter, PreparedCase
+from ynet3d.preprocessing import PreparedCase
+from ynet3d.preprocessing.augmentation import Augmenter
 from ynet3d.recipes import Patches, Recipe
 
 

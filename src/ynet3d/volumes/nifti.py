@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import gzip
 import io
-import zlib
-from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any, BinaryIO, cast
 
 import nibabel
 import numpy as np
 import numpy.typing as npt
+from isal import igzip, isal_zlib
 from nibabel.spatialimages import HeaderDataError
 
 from ynet3d.errors import InputError
@@ -22,14 +19,11 @@ from ynet3d.volumes.formats import EXPECTED, describe_content, is_nifti_head, re
 from ynet3d.volumes.volume import Volume
 from ynet3d.volumes.voxels import new_store, slab_slices, storable
 
-#: The standard library's gzip, or the same thing several times faster where isal is installed.
-fast_gzip: ModuleType = gzip
-with suppress(ImportError):
-    fast_gzip = import_module("isal.igzip")
-_DAMAGED: tuple[type[Exception], ...] = (EOFError, zlib.error, gzip.BadGzipFile)
-with suppress(ImportError):  # isal has its own error
-    _DAMAGED = (*_DAMAGED, import_module("isal.isal_zlib").error)
-
+_DAMAGED: tuple[type[Exception], ...] = (
+    EOFError,
+    cast(type[Exception], isal_zlib.error),
+    gzip.BadGzipFile,
+)
 _GZIP_LEVEL = 2
 _GZIP_MAGIC = b"\x1f\x8b"
 _MM_PER_UNIT = {"meter": 1000.0, "micron": 0.001}
@@ -59,7 +53,7 @@ def read_nifti(path: Path, *, label: bool = False) -> Volume:
         raise InputError(f"{problem}: give {EXPECTED}.")
     try:
         with path.open("rb") as raw:
-            stream = fast_gzip.GzipFile(fileobj=raw, mode="rb") if compressed else raw
+            stream = igzip.IGzipFile(fileobj=raw, mode="rb") if compressed else raw
             return _read_stream(cast(BinaryIO, stream), path, label=label)
     except _DAMAGED as error:
         raise InputError(
@@ -98,6 +92,9 @@ def _read_stream(stream: BinaryIO, path: Path, *, label: bool) -> Volume:
 
     store = new_store(shape, str(path), label=label)
     for where in slab_slices(shape, dtype.itemsize):
+        if (slope, intercept) == (1.0, 0.0) and dtype == store.array.dtype:
+            _fill(stream, store.array[:, :, where], path)
+            continue
         slab = np.empty((shape[0], shape[1], where.stop - where.start), dtype=dtype, order="F")
         _fill(stream, slab, path)
         if (slope, intercept) != (1.0, 0.0):
@@ -203,7 +200,7 @@ def write_nifti(volume: Volume, path: Path) -> None:
     with atomic_path(path) as temporary, temporary.open("wb") as raw:
         if path.name.lower().endswith(".gz"):
             # No name and no time in the gzip header: the same mask gives the same bytes.
-            with fast_gzip.GzipFile(
+            with igzip.IGzipFile(
                 filename="", fileobj=raw, mode="wb", compresslevel=_GZIP_LEVEL, mtime=0
             ) as stream:
                 _write_stream(cast(BinaryIO, stream), header, volume.array, dtype)

@@ -1,0 +1,1 @@
+"""What this software costs on this machine, measured."""
