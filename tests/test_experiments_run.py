@@ -69,7 +69,8 @@ def apart(given: list[object]) -> Outcome:
 
 @pytest.fixture(scope="module")
 def done(folder: Path) -> Outcome:
-    return apart(words(folder, folder / "out", "--external", folder / "elsewhere"))
+    more = ("--external", folder / "elsewhere", "--licence", "CC0, made by a test")
+    return apart(words(folder, folder / "out", *more))
 
 
 def test_everything_is_there(folder: Path, done: Outcome) -> None:
@@ -88,7 +89,7 @@ def test_everything_is_there(folder: Path, done: Outcome) -> None:
     assert {row["cases"] for row in rows if row["metric"] == "dice"} == {"3", "2"}
     assert (out / "comparison" / "two-1" / "comparison.csv").is_file()
     page = (out / "index.html").read_text("utf-8")
-    for part in ("First", "Which is better?", "volume-4", "Fingerprint of the data"):
+    for part in ("First", "Which is better?", "volume-4", "Fingerprint of the data", "CC0, made"):
         assert part in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     for name in ("cases", "curves", "architecture-first"):
@@ -128,6 +129,7 @@ def test_called_again_it_trains_nothing(folder: Path, done: Outcome) -> None:
     assert again.code == 0, again.err
     assert "2 of 2 networks are trained already" in again.err
     assert again.out == done.out
+    assert "CC0, made" in (out / "index.html").read_text("utf-8")  # stated once, kept
     after = {path: (out / path).stat().st_mtime_ns for path in left_in(out) if "runs" in path}
     assert after == before
     assert masks == {path: path.stat().st_mtime_ns for path in out.glob("predictions/*/*/*.nii.gz")}

@@ -11,7 +11,6 @@ from pathlib import Path
 from ynet3d.datasets import (
     DataSet,
     Split,
-    dataset_fingerprint,
     make_split,
     open_dataset,
     read_split,
@@ -29,7 +28,7 @@ from ynet3d.files import ensure_output_folder, write_json
 from ynet3d.progress import Progress
 from ynet3d.recipes import Recipe, load_recipe
 
-_SETTINGS, _SPLIT = "experiment.json", "split.json"
+_PROVENANCE, _SPLIT = "provenance.json", "split.json"
 
 
 @dataclass(frozen=True)
@@ -98,9 +97,10 @@ def run_experiment(
     trained = out / "runs"
     check_recipes(runs, trained)
     _say_plan(runs, split, tests, progress)
-    source = Source(
-        data, out / _SPLIT, out / "cache", options.kind, options.labels, options.licence
-    )
+    licence = options.licence or _stored_licence(out) or dataset.licence
+    facts = provenance(dataset, licence, split, base, [suite.name for suite in suites])
+    write_json(out / _PROVENANCE, facts)
+    source = Source(data, out / _SPLIT, out / "cache", options.kind, options.labels, licence)
     failures = train_runs(runs, trained, source, places, progress)
     whole = [run for run in runs if run.name not in failures]
     if not whole:
@@ -109,10 +109,6 @@ def run_experiment(
     predictions = Predictions(out / "predictions")
     predictions.make(whole, trained, tests, device=options.device, progress=progress)
     scores = score([run.name for run in whole], tests, predictions, out / "evaluation", progress)
-    facts = provenance(
-        dataset, dataset_fingerprint(dataset), split, base, [suite.name for suite in suites]
-    )
-    write_json(out / "provenance.json", facts)
     findings = Findings(
         suites=suites,
         runs=whole,
@@ -169,6 +165,15 @@ def _claim(out: Path, split: Split) -> None:
             f"The folder {out} holds files that are not of an experiment: choose another with -o."
         )
     write_split(split, stored)
+
+
+def _stored_licence(out: Path) -> str | None:
+    """The licence that was stated when the experiment began."""
+    stored = out / _PROVENANCE
+    if not stored.is_file():
+        return None
+    licence: str | None = json.loads(stored.read_text("utf-8"))["data"]["licence"]
+    return licence
 
 
 def _test_sets(dataset: DataSet, split: Split, external: Sequence[Path]) -> list[TestSet]:

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ynet3d.datasets import DataSet, Split
+from ynet3d.datasets import DataSet, Split, dataset_fingerprint
 from ynet3d.pipelines.report import versions
 from ynet3d.recipes import Recipe
 
 
 def provenance(
-    dataset: DataSet, fingerprint: str, split: Split, recipe: Recipe, suites: Sequence[str]
+    dataset: DataSet, licence: str | None, split: Split, recipe: Recipe, suites: Sequence[str]
 ) -> dict[str, Any]:
     """What must be known to repeat an experiment; goes into `provenance.json` and the report."""
     return {
@@ -22,8 +22,8 @@ def provenance(
             "name": dataset.name,
             "layout": dataset.kind,
             "cases": len(dataset.cases),
-            "licence": dataset.licence,
-            "fingerprint": fingerprint,
+            "licence": licence,
+            "fingerprint": dataset_fingerprint(dataset),
         },
         "split": {
             "seed": split.seed,
