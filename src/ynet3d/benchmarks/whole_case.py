@@ -26,7 +26,7 @@ from ynet3d.benchmarks.scans import benchmark_scan, write_as_others_do
 from ynet3d.errors import YnetError
 from ynet3d.labels import NUM_CLASSES
 from ynet3d.preprocessing import label_to_network_grid
-from ynet3d.recipes import load_recipe
+from ynet3d.recipes import Preprocessing, load_recipe
 from ynet3d.volumes import Volume, read_label
 
 _SHARPNESS = 12.0  # logit of a voxel's own label above the others
@@ -91,12 +91,15 @@ def measure_whole_case(*, slices: int, matrix: int = 512, runs: int = 1) -> Whol
         )
 
 
-def true_logits(label: Volume) -> npt.NDArray[np.float32]:
+def true_logits(
+    label: Volume, preprocessing: Preprocessing | None = None
+) -> npt.NDArray[np.float32]:
     """Logits (classes, D, H, W) on the network grid that say what `label` says, smoothed a little.
 
-    Smooth as a network's are, so that labels do not follow the faces of voxels.
+    Smooth as a network's are, so that labels do not follow the faces of voxels. The grid is that of
+    recipe `paper` unless `preprocessing` says another.
     """
-    coarse = label_to_network_grid(label, load_recipe(RECIPE).preprocessing)
+    coarse = label_to_network_grid(label, preprocessing or load_recipe(RECIPE).preprocessing)
     logits = np.empty((NUM_CLASSES, *coarse.shape), dtype=np.float32)
     for value in range(NUM_CLASSES):
         logits[value] = ndimage.gaussian_filter((coarse == value) * np.float32(_SHARPNESS), 0.6)

@@ -8,12 +8,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from ynet3d.datasets import Case
 from ynet3d.errors import YnetError
@@ -26,6 +28,8 @@ from ynet3d.volumes import check_ct
 #: Raised when the stored arrays change their meaning, so that old entries are not taken for new.
 _LAYOUT = 1
 _VOXELS_KEPT = 20_000
+#: A large scan takes about a gigabyte while it is prepared.
+_MOST_WORKERS = 4
 _FOREGROUND = (Label.LIVER, Label.TUMOUR)
 
 
@@ -63,10 +67,30 @@ class CaseCache:
         self._preprocessing = preprocessing
 
     def prepare(
-        self, cases: Sequence[Case], *, progress: Progress, title: str
+        self, cases: Sequence[Case], *, progress: Progress, title: str, workers: int | None = None
     ) -> list[PreparedCase]:
-        """All `cases`, in order; what is missing is computed and stored."""
-        return [self.get(case) for case in progress.track(cases, title, total=len(cases))]
+        """All `cases`, in order; what is missing is computed and stored, several at a time.
+
+        Args:
+            workers: cases at a time, each with its scan in memory; None for as many as torch has
+                threads, but four at most.
+
+        Raises:
+            InputError: as from `get`, of the first case in order that failed; the rest are called off.
+            KeyboardInterrupt: those that were begun are finished and kept.
+        """
+        workers = workers or min(_MOST_WORKERS, torch.get_num_threads())
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="prepare")
+        try:
+            with progress.task(title, total=len(cases)) as task:
+                started = [pool.submit(self.get, case) for case in cases]
+                for done in as_completed(started):
+                    if done.exception() is not None:
+                        break
+                    task.advance()
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return [future.result() for future in started]
 
     def get(self, case: Case) -> PreparedCase:
         """One case, from the cache if it is there.
