@@ -76,7 +76,8 @@ class CaseCache:
                 threads, but four at most.
 
         Raises:
-            InputError: as from `get`, of the first case in order that failed; the rest are called off.
+            InputError: as from `get`, of the first case in order that failed; the rest is called
+                off.
             KeyboardInterrupt: those that were begun are finished and kept.
         """
         workers = workers or min(_MOST_WORKERS, torch.get_num_threads())
