@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ynet3d.components import bounding_box
 from ynet3d.volumes import Reorientation, Volume
 
 #: Interpolated logits held at a time, in bytes.
@@ -27,11 +28,11 @@ def labels_on_source_grid(logits: torch.Tensor, source: Volume) -> Volume:
     labels = np.zeros(source.shape, dtype=np.uint8, order=_memory_order(source.array))
     target = Reorientation.of(source.affine).apply(labels)  # a view: writes go through
     logits = logits.detach().to("cpu", torch.float32)
-    box = _foreground_box(logits)
+    box = bounding_box(_largest(logits).numpy())
     if box is not None:
         axes = [
-            _positions(new, old, low, high)
-            for new, old, (low, high) in zip(target.shape, logits.shape[1:], box, strict=True)
+            _positions(new, old, side.start, side.stop - 1)
+            for new, old, side in zip(target.shape, logits.shape[1:], box, strict=True)
         ]
         if all(len(axis.fine) for axis in axes):
             _fill(target, logits, axes)
@@ -49,14 +50,22 @@ class _Axis:
         self.upper = np.minimum(lower + 1, old - 1)
         self.weight = torch.from_numpy((clipped - lower).astype(np.float32))
 
+    def source(self, span: slice = slice(None)) -> slice:
+        """The coarse samples that the fine samples in `span` lie between."""
+        return slice(int(self.lower[span][0]), int(self.upper[span][-1]) + 1)
+
     def mix(self, logits: torch.Tensor, dim: int, span: slice = slice(None)) -> torch.Tensor:
-        """Linear interpolation of `logits` along `dim`, for the fine samples in `span`."""
+        """Linear interpolation of `logits` along `dim`, for the fine samples in `span`.
+
+        Along `dim`, `logits` must begin with `source(span)`.
+        """
         shape = [1] * logits.ndim
         shape[dim] = -1
+        first = self.lower[span][0]
         # numpy's `take`: torch's `index_select` waits for its threads at each row, which takes
         # minutes where other programs keep the cores busy.
         low, high = (
-            torch.from_numpy(np.take(logits.numpy(), index[span], axis=dim))
+            torch.from_numpy(np.take(logits.numpy(), index[span] - first, axis=dim))
             for index in (self.lower, self.upper)
         )
         return torch.lerp(low, high, self.weight[span].reshape(shape))
@@ -70,7 +79,8 @@ def _fill(target: npt.NDArray[np.uint8], logits: torch.Tensor, axes: list[_Axis]
     columns = slice(width.fine[0], width.fine[-1] + 1)
     for start in range(0, len(depth.fine), step):
         span = slice(start, start + step)
-        slab = width.mix(height.mix(depth.mix(logits, 1, span), 2), 3)
+        part = logits[:, depth.source(span), height.source(), width.source()].contiguous()
+        slab = width.mix(height.mix(depth.mix(part, 1, span), 2), 3)
         slices = depth.fine[span]
         target[slices[0] : slices[-1] + 1, rows, columns] = _largest(slab).numpy()
 
@@ -84,19 +94,6 @@ def _largest(logits: torch.Tensor) -> torch.Tensor:
         if label + 1 < len(logits):
             highest = torch.maximum(highest, logits[label])
     return labels
-
-
-def _foreground_box(logits: torch.Tensor) -> list[tuple[int, int]] | None:
-    """First and last coarse index with a label, along each axis; None if there is none."""
-    foreground = _largest(logits) > 0
-    if not bool(foreground.any()):
-        return None
-    box = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        hit = torch.nonzero(foreground.sum(dim=others))[:, 0]
-        box.append((int(hit[0]), int(hit[-1])))
-    return box
 
 
 def _positions(new: int, old: int, low: int, high: int) -> _Axis:
