@@ -1,4 +1,4 @@
-"""Pieces that several networks share: convolution units, normalisation, padding to a multiple."""
+"""Pieces that several networks share: convolution units, padding to a multiple."""
 
 from __future__ import annotations
 
@@ -8,19 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-NORMALISATIONS = ("none", "instance", "batch")
+from ynet3d.networks.normalisation import InstanceNorm, normalisation_layer
+
 NEGATIVE_SLOPE = 0.01
-
-
-def normalisation_layer(kind: str, channels: int) -> nn.Module:
-    """The layer for `kind`, one of "none", "instance" (affine) and "batch"."""
-    if kind == "none":
-        return nn.Identity()
-    if kind == "instance":
-        return nn.InstanceNorm3d(channels, affine=True)
-    if kind == "batch":
-        return nn.BatchNorm3d(channels)
-    raise ValueError(f"normalisation is {kind!r}, expected one of {', '.join(NORMALISATIONS)}")
 
 
 class Convolution(nn.Conv3d):
@@ -55,11 +45,12 @@ class Convolution(nn.Conv3d):
         )
 
 
-def guard_convolutions(network: nn.Module) -> nn.Module:
-    """Give every plain `nn.Conv3d` in `network` the guard of `Convolution`, in place."""
+def guard_layers(network: nn.Module) -> nn.Module:
+    """Make plain convolutions and instance normalisations in `network` ours, in place."""
+    ours = {nn.Conv3d: Convolution, nn.InstanceNorm3d: InstanceNorm}
     for module in network.modules():
-        if type(module) is nn.Conv3d:
-            module.__class__ = Convolution  # adds a method's guard; state and weights stay
+        if type(module) in ours:
+            module.__class__ = ours[type(module)]  # another forward; state and weights stay
     return network
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ynet3d.errors import MissingExtraError
-from ynet3d.networks.blocks import guard_convolutions, on_padded
+from ynet3d.networks.blocks import guard_layers, on_padded
 from ynet3d.networks.parts import Part
 from ynet3d.networks.registry import register_network
 
@@ -29,7 +29,7 @@ class _Padded(nn.Module):
 
     def __init__(self, network: nn.Module, *, multiple: tuple[int, int, int]) -> None:
         super().__init__()
-        self.network = guard_convolutions(network)
+        self.network = guard_layers(network)
         self.multiple = multiple
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:

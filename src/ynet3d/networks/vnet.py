@@ -9,7 +9,8 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from ynet3d.networks.blocks import Convolution, normalisation_layer, on_padded
+from ynet3d.networks.blocks import Convolution, on_padded
+from ynet3d.networks.normalisation import normalisation_layer
 from ynet3d.networks.parts import Part
 from ynet3d.networks.registry import register_network
 

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from ynet3d.devices import (
     channels_last,
     choose_device,
     explained_memory_errors,
+    keep_freed_memory,
     peak_memory_bytes,
-    precision,
 )
 from ynet3d.errors import InputError, YnetError
 from ynet3d.networks import he_normal
@@ -34,6 +33,7 @@ from ynet3d.training.log import RECIPE, RunLog, read_recipe, write_recipe
 from ynet3d.training.loss import make_loss
 from ynet3d.training.sampling import Sampler
 from ynet3d.training.schedule import Schedule
+from ynet3d.training.step import gradient_step
 from ynet3d.training.stopping import stop_on_signals
 from ynet3d.training.validation import RULE, validate
 from ynet3d.weights import build_network, save_weights
@@ -95,6 +95,8 @@ class _Run:
     ) -> None:
         self.data, self.folder, self.recipe = data, folder, recipe
         self.device, self.progress = device, progress
+        if device.type == "cpu":
+            keep_freed_memory()
         options = recipe.training
         torch.manual_seed(options.seed)  # the initialisation only; samples have their own seeds
         network = build_network(recipe)
@@ -210,14 +212,15 @@ class _Run:
         number = self._step_number
         for group in self.optimiser.param_groups:
             group["lr"] = self.schedule.learning_rate(number, self.state.seconds)
-        with precision(self.device, mixed=options.mixed_precision):
-            logits = self.network(channels_last(image, self.device))
-        loss = self.loss(logits.float(), label.to(self.device))
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        value = float(loss.detach())
-        largest = math.inf if options.gradient_clip is None else options.gradient_clip
-        norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), largest))
+        value, norm = gradient_step(
+            self.network,
+            self.loss,
+            image,
+            label,
+            device=self.device,
+            mixed=options.mixed_precision,
+            gradient_clip=options.gradient_clip,
+        )
         if not (math.isfinite(value) and math.isfinite(norm)):
             # Before the step: the weights, and so every checkpoint, stay finite.
             raise YnetError(
