@@ -4,7 +4,7 @@ BIN := .venv/bin
 DATA ?= ../shared/data
 DEMO ?=
 
-.PHONY: demo test test-slow lint real experiment install clean
+.PHONY: demo test test-slow lint real experiment bench install clean
 
 demo: install
 	$(BIN)/ynet3d demo --out demo $(DEMO)
@@ -32,6 +32,10 @@ experiment: install
 	$(BIN)/ynet3d experiment experiment/phantoms -o experiment/results --split experiment/split.yaml \
 		--suite paper --suite ablation --recipe experiment-phantoms --jobs 2
 
+# This machine's ceilings, and this software against them: under 30 minutes on two cores.
+bench: install
+	$(BIN)/ynet3d bench --out bench
+
 install: .venv/.installed
 
 # torch comes first and by its pinned version: other packages must not pull another build of it.
@@ -42,4 +46,4 @@ install: .venv/.installed
 	touch $@
 
 clean:
-	rm -rf .venv demo real experiment build src/*.egg-info
+	rm -rf .venv bench demo real experiment build src/*.egg-info

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -115,3 +117,19 @@ def test_labels_are_those_of_lits() -> None:
     }
     assert NUM_CLASSES == 3
     assert set(COLOURS) == {Label.LIVER, Label.TUMOUR}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc is Linux's")
+def test_freed_memory_is_kept_for_the_next_tensor() -> None:
+    code = (
+        "import resource, torch\n"
+        "from ynet3d.devices import keep_freed_memory\n"
+        "assert keep_freed_memory()\n"
+        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "for _ in range(40):\n"  # the heap needs some rounds to find a place that fits
+        "    before = faults()\n"
+        "    torch.ones(2**24)\n"
+        "print(faults() - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1000  # of 16384 pages

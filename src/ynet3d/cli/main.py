@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from ynet3d.cli import (
+    bench,
     compare,
     data,
     demo,
@@ -37,6 +38,7 @@ app.command("compare")(compare.compare)
 app.command("train")(training.train)
 app.command("experiment")(experiment.experiment)
 app.command("networks")(networks.networks)
+app.command("bench")(bench.bench)
 app.command("phantom")(phantom.phantom)
 app.command("demo")(demo.demo)
 app.command("real")(demo.real)

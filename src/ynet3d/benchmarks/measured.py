@@ -1,0 +1,182 @@
+"""What is measured, at which sizes, against which targets: one function a measurement."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from ynet3d.benchmarks.rows import Findings, Point, Row
+
+if TYPE_CHECKING:
+    from ynet3d.benchmarks.suite import Context
+
+_GIGA, _BFLOAT16_BYTES, _FLOAT_BYTES = 1e9, 2, 4
+_TRAINING_RATIO, _LOSS_DIFFERENCE = 3.0, 0.05
+_HELP_SECONDS = 0.3
+_CASE_SECONDS = 6.0
+_CASE_GB = {300: 2.0, 1000: 4.0}
+
+
+def ceilings(context: Context) -> Findings:
+    """What the machine can do; no targets of ours."""
+    found = context.ceilings
+    rows = [
+        Row(
+            "ceilings",
+            f"matrix product, {precision}",
+            f"{rate / _GIGA:,.0f} G{'OP' if precision == 'int8' else 'FLOP'}/s, "
+            f"{rate / found.operations['fp32']:.1f} times fp32",
+            ratio=rate / found.operations["fp32"],
+        )
+        for precision, rate in found.operations.items()
+    ]
+    rows += [
+        Row("ceilings", f"matrix product, {precision}", reason=reason)
+        for precision, reason in found.missing.items()
+    ]
+    rates = {
+        "copy of memory, read and written": found.copy_bytes,
+        "disk, written": found.disk_write_bytes,
+        "disk, read": found.disk_read_bytes,
+    }
+    rows += [
+        Row("ceilings", name, f"{rate / _GIGA:.1f} GB/s", ratio=rate / found.copy_bytes)
+        for name, rate in rates.items()
+        if rate is not None
+    ]
+    return Findings(tuple(rows))
+
+
+def training(context: Context) -> Findings:
+    """A training step on the CPU against plain PyTorch."""
+    from ynet3d.benchmarks.training_step import measure_training_step
+
+    width, repeats = (2, 1) if context.quick else (16, 2)
+    whole, patches = (64, 128, 128), (48, 96, 96)
+    if context.quick:
+        whole = patches = (16, 16, 16)
+    rows, points, details = [], [], []
+    for size, batch, normalisation in (
+        (whole, 1, "none"),
+        (whole, 1, "instance"),
+        (patches, 2, "instance"),
+    ):
+        step = measure_training_step(
+            width=width, normalisation=normalisation, size=size, batch=batch, repeats=repeats
+        )
+        shape = " x ".join(map(str, (batch, *size)))
+        rows.append(
+            Row(
+                "training",
+                "training step, bf16 against plain fp32: "
+                f"3dynet, width {width}, normalisation {normalisation}, {shape}",
+                f"{step.our_seconds:.2f} s against {step.plain_seconds:.2f} s "
+                f"({step.flop / step.our_seconds / _GIGA:,.0f} GFLOP/s)",
+                ratio=step.ratio,
+                limit=_TRAINING_RATIO,
+            )
+        )
+        details.append(asdict(step))
+        if batch == 1:
+            points += [
+                _training_point("ours", "bf16", _BFLOAT16_BYTES, step, step.our_seconds),
+                _training_point("plain", "fp32", _FLOAT_BYTES, step, step.plain_seconds),
+            ]
+    return Findings(tuple(rows), tuple(points), {"steps": details})
+
+
+def loss_curves(context: Context) -> Findings:
+    """Whether a training in bfloat16 learns what one in float32 does."""
+    from ynet3d.benchmarks.pictures import save_loss_curves
+    from ynet3d.benchmarks.training_step import measure_loss_curves
+
+    width = 2 if context.quick else 8
+    size, steps = ((16, 16, 16), 4) if context.quick else ((32, 64, 64), 80)
+    rows, curves = [], []
+    for normalisation in ("none", "instance"):
+        curve = measure_loss_curves(
+            width=width, normalisation=normalisation, size=size, steps=steps
+        )
+        difference, noise = (curve.difference(one) for one in (curve.ours, curve.reordered))
+        rows.append(
+            Row(
+                "loss-curves",
+                "loss curves agree, bf16 against plain fp32: mean difference over the last "
+                f"{max(1, steps // 4)} of {steps} steps, normalisation {normalisation}",
+                f"{difference:.1%} of the loss (fp32 summed in another order: {noise:.1%})",
+                ratio=difference,
+                limit=_LOSS_DIFFERENCE,
+                at_least=False,
+            )
+        )
+        curves.append(curve)
+    save_loss_curves(curves, context.folder / "loss_curves.png")
+    return Findings(tuple(rows), details={"curves": [asdict(curve) for curve in curves]})
+
+
+def _training_point(whose: str, precision: str, size: int, step: Any, seconds: float) -> Point:
+    from ynet3d.benchmarks.work import TRAINING_PASSES
+
+    norm = "" if step.normalisation == "none" else f", {step.normalisation} norm"
+    return Point(
+        f"training, {whose} {precision}{norm}",
+        precision,
+        step.flop,
+        TRAINING_PASSES * step.work.values * size,
+        seconds,
+    )
+
+
+def start_up(context: Context) -> Findings:
+    """The time to say anything."""
+    from ynet3d.benchmarks.startup import measure_start_up
+
+    found = measure_start_up(repeats=1 if context.quick else 5)
+    rows = (
+        Row(
+            "start-up",
+            "`ynet3d --help`, warm, processor time in seconds",
+            f"{found.help_processor_seconds:.2f} s (by the clock {found.help_seconds:.2f} s)",
+            ratio=found.help_processor_seconds,
+            limit=_HELP_SECONDS,
+            at_least=False,
+        ),
+        Row(
+            "start-up",
+            "`ynet3d evaluate` loads no torch",
+            "torch was loaded" if found.evaluate_loads_torch else "torch was not loaded",
+            ratio=float(found.evaluate_loads_torch),
+            limit=0.0,
+            at_least=False,
+        ),
+    )
+    return Findings(rows, details=asdict(found))
+
+
+def whole_case(context: Context) -> Findings:
+    """A scan's file to its mask, statistics and pictures, without the network."""
+    from ynet3d.benchmarks.whole_case import measure_whole_case
+
+    matrix, lengths = (64, (24,)) if context.quick else (512, (100, 300, 1000))
+    cases = {
+        slices: measure_whole_case(slices=slices, matrix=matrix, runs=1 if context.quick else 2)
+        for slices in lengths
+    }
+    rows = []
+    for slices, case in cases.items():
+        scan = f"{matrix} x {matrix} x {slices} .nii.gz to mask, statistics and pictures"
+        seconds = f"{case.seconds:.1f} s (processor {case.processor_seconds:.1f} s)"
+        limit = _CASE_SECONDS if slices == 300 else None
+        rows += [
+            Row(
+                "whole-case", f"{scan}, without the network, in seconds", seconds,
+                ratio=case.seconds, limit=limit, at_least=False,
+            ),
+            Row(
+                "whole-case", f"{scan}, without the network, peak GB", f"{case.peak_gb:.2f} GB",
+                ratio=case.peak_gb, limit=_CASE_GB.get(slices), at_least=False,
+            ),
+        ]  # fmt: skip
+    return Findings(
+        tuple(rows), details={str(slices): asdict(one) for slices, one in cases.items()}
+    )
