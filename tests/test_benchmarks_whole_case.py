@@ -47,7 +47,7 @@ def test_a_whole_case_is_measured() -> None:
     assert case.shape == (48, 48, 12)
     assert case.agreement > 0.95
     assert 0.1 < case.peak_gb < 4
-    assert 0 < case.seconds < 120
+    assert case.seconds > 0
     assert case.processor_seconds > 0
 
 
