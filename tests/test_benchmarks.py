@@ -11,6 +11,8 @@ from command_line import run
 from PIL import Image
 
 from ynet3d.benchmarks.ceilings import Ceilings
+from ynet3d.benchmarks.gpu import measure_gpu
+from ynet3d.benchmarks.measured import _gpu_rows
 from ynet3d.benchmarks.output import as_markdown
 from ynet3d.benchmarks.pictures import save_loss_curves, save_roofline
 from ynet3d.benchmarks.rows import Point, Row
@@ -18,6 +20,7 @@ from ynet3d.benchmarks.suite import Benchmark, measurements
 from ynet3d.benchmarks.training_step import LossCurves
 from ynet3d.benchmarks.work import network_work
 from ynet3d.networks import create_network
+from ynet3d.recipes import load_recipe
 
 MACHINE = {
     "processor": "a processor",
@@ -136,7 +139,7 @@ def test_quick_bench_through_the_command(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     out = tmp_path / "bench"
-    words = ["--quick", "--only", "ceilings", "--only", "loss-curves", "--quiet"]
+    words = ["--quick", "--only", "ceilings", "--only", "loss-curves", "--only", "gpu", "--quiet"]
     outcome = run(capsys, "bench", "-o", out, *words)
     assert outcome.code == 0, outcome
     names = sorted(path.name for path in out.iterdir())
@@ -147,7 +150,7 @@ def test_quick_bench_through_the_command(
     assert {"processor", "cores", "capabilities", "memory_gb", "torch"} <= set(found["machine"])
     assert found["ceilings"]["operations"]["fp32"] > 1e6
     assert found["ceilings"]["copy_bytes"] > 1e6
-    assert {row["group"] for row in found["rows"]} == {"ceilings", "loss-curves"}
+    assert {row["group"] for row in found["rows"]} == {"ceilings", "loss-curves", "gpu"}
     keys = {"group", "target", "measured", "ratio", "limit", "at_least", "reason", "verdict"}
     assert all(set(row) == keys for row in found["rows"])
     judged = [row["verdict"] for row in found["rows"] if row["group"] == "loss-curves"]
@@ -155,6 +158,23 @@ def test_quick_bench_through_the_command(
     for curve in found["details"]["loss-curves"]["curves"]:
         assert curve["ours"] == pytest.approx(curve["plain"], rel=0.02)
         assert curve["reordered"] == pytest.approx(curve["plain"], rel=1e-3)
+
+
+def test_gpu_measurements_run_small_on_a_cpu() -> None:
+    recipe = load_recipe("paper", changes=["network.options.width=2"])
+    times = measure_gpu(recipe, size=(16, 16, 16), device=torch.device("cpu"), repeats=1)
+    rows = _gpu_rows(times, 1e12)
+    assert [row.limit for row in rows] == [0.45, 0.60, 5.0, 12.0, 2.0]
+    assert all(row.ratio is not None for row in rows)
+    assert rows[0].ratio == pytest.approx(times.flop / times.fastest_step_seconds / 1e12)
+    assert rows[1].ratio == pytest.approx(times.work.flop / times.prediction_seconds / 1e12)
+    assert rows[3].at_least is False
+
+
+def test_without_a_gpu_its_rows_say_so() -> None:
+    rows = _gpu_rows(None, None, reason="no CUDA device")
+    assert {row.verdict for row in rows} == {"not measured"}
+    assert {row.reason for row in rows} == {"no CUDA device"}
 
 
 def test_every_measurement_has_a_name_of_its_own() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ynet3d.benchmarks.rows import Findings, Point, Row
 
 if TYPE_CHECKING:
+    from ynet3d.benchmarks.gpu import GpuTimes
     from ynet3d.benchmarks.suite import Context
 
 _GIGA, _BFLOAT16_BYTES, _FLOAT_BYTES = 1e9, 2, 4
@@ -91,7 +92,7 @@ def loss_curves(context: Context) -> Findings:
     from ynet3d.benchmarks.training_step import measure_loss_curves
 
     width = 2 if context.quick else 8
-    size, steps = ((16, 16, 16), 4) if context.quick else ((32, 64, 64), 80)
+    size, steps = ((16, 16, 16), 4) if context.quick else ((24, 48, 48), 80)
     rows, curves = [], []
     for normalisation in ("none", "instance"):
         curve = measure_loss_curves(
@@ -180,3 +181,85 @@ def whole_case(context: Context) -> Findings:
     return Findings(
         tuple(rows), details={str(slices): asdict(one) for slices, one in cases.items()}
     )
+
+
+def gpu(context: Context) -> Findings:
+    """The paper's own size on a GPU."""
+    import torch
+
+    from ynet3d.benchmarks.ceilings import measure_ceilings
+    from ynet3d.benchmarks.gpu import measure_gpu
+    from ynet3d.recipes import load_recipe
+
+    if not torch.cuda.is_available():
+        return Findings(tuple(_gpu_rows(None, None, reason="no CUDA device")))
+    device = torch.device("cuda")
+    width, size = (4, (16, 32, 32)) if context.quick else (64, (64, 256, 256))
+    recipe = load_recipe("paper", changes=[f"network.options.width={width}"])
+    limits = measure_ceilings(device, quick=context.quick)
+    found = measure_gpu(recipe, size=size, device=device)
+    rows = _gpu_rows(found, limits.operations.get("bf16"))
+    details = {"ceilings": asdict(limits), "times": asdict(found)}
+    return Findings(tuple(rows), details=details)
+
+
+def _gpu_rows(times: GpuTimes | None, peak_rate: float | None, *, reason: str = "") -> list[Row]:
+    """Rows of target 3; without `times`, each says the `reason`."""
+    what = "recipe paper, 3dynet, width 64, 64 x 256 x 256, batch 1"
+    names = {
+        "training": (
+            f"GPU training step in bf16, share of the matrix product's rate: {what}",
+            0.45,
+        ),
+        "prediction": ("GPU prediction in bf16, share of the matrix product's rate", 0.60),
+        "plain": ("GPU training step in bf16 against plain fp32", 5.0),
+        "memory": ("GPU training, peak GB, activations checkpointed", 12.0),
+        "loader": ("loader with augmentation, batches for each training step", 2.0),
+    }
+    found: dict[str, tuple[float, str] | str] = dict.fromkeys(names, reason)
+    if times is not None:
+        found = _gpu_figures(times, peak_rate)
+    rows = []
+    for name, (target, limit) in names.items():
+        at_least, value = name != "memory", found[name]
+        if isinstance(value, str):
+            row = Row("gpu", target, limit=limit, at_least=at_least, reason=value)
+        else:
+            row = Row("gpu", target, value[1], value[0], limit, at_least)
+        rows.append(row)
+    return rows
+
+
+def _gpu_figures(times: GpuTimes, peak_rate: float | None) -> dict[str, tuple[float, str] | str]:
+    """For each row the ratio and its words, or why there is none."""
+    found: dict[str, tuple[float, str] | str] = {}
+    step, no_rate = times.fastest_step_seconds, "no bfloat16 rate of this GPU"
+    full = "the GPU's memory is too small"
+    passes = {
+        "training": (step, times.flop),
+        "prediction": (times.prediction_seconds, times.work.flop),
+    }
+    for name, (seconds, flop) in passes.items():
+        if seconds is None or peak_rate is None:
+            found[name] = full if seconds is None else no_rate
+            continue
+        rate = flop / seconds
+        found[name] = (rate / peak_rate, f"{seconds:.3f} s, {rate / 1e12:.1f} TFLOP/s")
+    if step is None or times.plain_seconds is None:
+        found["plain"] = full
+    else:
+        words = f"{step:.3f} s against {times.plain_seconds:.3f} s"
+        found["plain"] = (times.plain_seconds / step, words)
+    if times.checkpointed_peak_bytes is None or times.checkpointed_seconds is None:
+        found["memory"] = full
+    else:
+        peak = times.checkpointed_peak_bytes / _GIGA
+        kept = "out of memory" if times.peak_bytes is None else f"{times.peak_bytes / _GIGA:.1f} GB"
+        words = f"{peak:.1f} GB, {times.checkpointed_seconds:.3f} s a step (maps kept: {kept})"
+        found["memory"] = (peak, words)
+    if step is None:
+        found["loader"] = full
+    else:
+        words = f"{times.loader_seconds:.3f} s a batch, {step:.3f} s a step"
+        found["loader"] = (step / times.loader_seconds, words)
+    return found

@@ -71,6 +71,7 @@ def measurements() -> dict[str, Callable[[Context], Findings]]:
         "ceilings": measured.ceilings,
         "training": measured.training,
         "loss-curves": measured.loss_curves,
+        "gpu": measured.gpu,
         "start-up": measured.start_up,
         "whole-case": measured.whole_case,
     }

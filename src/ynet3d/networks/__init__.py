@@ -1,6 +1,7 @@
 """The networks, by name: `create_network("3dynet", width=64)`, `list_networks()`."""
 
 from ynet3d.networks.architecture import Architecture, Connection, Stage, architecture
+from ynet3d.networks.checkpointing import checkpoint_activations, kept_map_bytes
 from ynet3d.networks.complexity import Complexity, complexity, width_for_flop
 from ynet3d.networks.initialisation import he_normal
 from ynet3d.networks.monai_networks import MonaiDynUNet, MonaiSegResNet, MonaiSwinUNETR
@@ -31,9 +32,11 @@ __all__ = [
     "YNet3D",
     "YNet3DEE",
     "architecture",
+    "checkpoint_activations",
     "complexity",
     "create_network",
     "he_normal",
+    "kept_map_bytes",
     "list_networks",
     "network_entry",
     "register_network",

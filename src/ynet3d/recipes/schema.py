@@ -115,6 +115,8 @@ class Training(_Frozen):
     ema_decay: Fraction = 0.0  # exponential moving average of the weights; 0: none
     validate_every: PositiveInt = 1  # epochs
     mixed_precision: bool = True  # bfloat16, where the device computes in it
+    #: Compute maps twice instead of keeping them: less memory, longer steps, the same gradients.
+    checkpoint_activations: bool | Literal["auto"] = "auto"  # auto: if they would fill half a GPU
     seed: Annotated[int, Field(ge=0)] = 0
 
 

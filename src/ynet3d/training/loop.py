@@ -20,7 +20,7 @@ from ynet3d.devices import (
     peak_memory_bytes,
 )
 from ynet3d.errors import InputError, YnetError
-from ynet3d.networks import he_normal
+from ynet3d.networks import checkpoint_activations, he_normal
 from ynet3d.preprocessing import CaseCache, PreparedCase
 from ynet3d.preprocessing.augmentation import Augmenter
 from ynet3d.progress import Progress, Task
@@ -33,7 +33,7 @@ from ynet3d.training.log import RECIPE, RunLog, read_recipe, write_recipe
 from ynet3d.training.loss import make_loss
 from ynet3d.training.sampling import Sampler
 from ynet3d.training.schedule import Schedule
-from ynet3d.training.step import gradient_step
+from ynet3d.training.step import gradient_step, wants_checkpoints
 from ynet3d.training.stopping import stop_on_signals
 from ynet3d.training.validation import RULE, validate
 from ynet3d.weights import build_network, save_weights
@@ -121,6 +121,8 @@ class _Run:
             self.data.validation, progress=self.progress, title="Preparing validation cases"
         )
         size = self.recipe.patches.size if self.recipe.patches else cases[0].image.shape
+        if wants_checkpoints(self.recipe, size, self.device):
+            checkpoint_activations(self.network)
         augmenter = Augmenter(self.recipe.augmentation, size=size)
         self.sampler = Sampler(cases, self.recipe, augmenter)
         self.total_steps = self.recipe.training.epochs * self.sampler.steps_per_epoch

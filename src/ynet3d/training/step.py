@@ -8,6 +8,9 @@ import torch
 from torch import nn
 
 from ynet3d.devices import channels_last, precision
+from ynet3d.networks import kept_map_bytes
+from ynet3d.recipes import Recipe
+from ynet3d.weights import build_network
 
 
 def gradient_step(
@@ -37,3 +40,22 @@ def gradient_step(
     largest = math.inf if gradient_clip is None else gradient_clip
     norm = nn.utils.clip_grad_norm_(network.parameters(), largest)
     return float(value.detach()), float(norm)
+
+
+def wants_checkpoints(recipe: Recipe, size: tuple[int, int, int], device: torch.device) -> bool:
+    """What `training.checkpoint_activations` comes to; "auto": if maps would fill half the GPU.
+
+    `size` (D, H, W) is that of the samples.
+    """
+    setting = recipe.training.checkpoint_activations
+    if setting != "auto":
+        return setting
+    if device.type != "cuda":
+        return False
+    with torch.device("meta"):
+        network = build_network(recipe)
+    bytes_per_value = 2 if recipe.training.mixed_precision else 4
+    kept = kept_map_bytes(
+        network, size, batch=recipe.training.batch_size, bytes_per_value=bytes_per_value
+    )
+    return kept > torch.cuda.mem_get_info(device)[1] / 2
