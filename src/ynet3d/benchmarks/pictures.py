@@ -57,7 +57,7 @@ def save_roofline(result: Benchmark, path: Path) -> None:
         y = np.minimum(rate, bandwidth * x)
         axes.plot(x, y, color=_COLOURS[precision], linewidth=1.8, zorder=2)
         axes.annotate(
-            f"{precision}  {_si(rate)}", (high, rate), xytext=(-4, 4), textcoords="offset points",
+            f"{precision}  {_si(rate, _unit(precision))}", (high, rate), xytext=(-4, 4), textcoords="offset points",
             ha="right", va="bottom", fontsize=9, color=style.darker(_COLOURS[precision]),
         )  # fmt: skip
         lines.append(list(zip(x[::10].tolist(), y[::10].tolist(), strict=True)))
@@ -77,7 +77,7 @@ def save_roofline(result: Benchmark, path: Path) -> None:
     for point in result.points:
         ceiling = ceilings.operations.get(point.precision)
         share = f" ({point.rate / ceiling:.0%})" if ceiling else ""
-        names.append(f"{point.name}: {_si(point.rate)}{share}")
+        names.append(f"{point.name}: {_si(point.rate, _unit(point.precision))}{share}")
     place_labels(
         axes,
         names,
@@ -106,10 +106,14 @@ def _finish(axes: Axes) -> None:
     axes.set_ylabel("FLOP/s (int8: operations/s)", color=INK, fontsize=10)
 
 
-def _si(rate: float) -> str:
-    unit, name = next(pair for pair in ((1e12, "T"), (1e9, "G"), (0.0, "M")) if rate >= pair[0])
-    value = rate / (unit or 1e6)
-    return f"{value:.{0 if value >= 100 else 1}f} {name}FLOP/s"
+def _unit(precision: str) -> str:
+    return "OP" if precision == "int8" else "FLOP"
+
+
+def _si(rate: float, unit: str) -> str:
+    prefixes = ((1e12, "T"), (1e9, "G"), (1e6, "M"))
+    size, prefix = next((one for one in prefixes if rate >= one[0]), prefixes[-1])
+    return f"{rate / size:.{0 if rate >= 100 * size else 1}f} {prefix}{unit}/s"
 
 
 def save_loss_curves(curves: Sequence[LossCurves], path: Path) -> None:
