@@ -57,8 +57,9 @@ def save_roofline(result: Benchmark, path: Path) -> None:
         y = np.minimum(rate, bandwidth * x)
         axes.plot(x, y, color=_COLOURS[precision], linewidth=1.8, zorder=2)
         axes.annotate(
-            f"{precision}  {_si(rate, _unit(precision))}", (high, rate), xytext=(-4, 4), textcoords="offset points",
-            ha="right", va="bottom", fontsize=9, color=style.darker(_COLOURS[precision]),
+            f"{precision}  {_si(rate, _unit(precision))}", (high, rate),
+            xytext=(-4, 4), textcoords="offset points", ha="right", va="bottom", fontsize=9,
+            color=style.darker(_COLOURS[precision]),
         )  # fmt: skip
         lines.append(list(zip(x[::10].tolist(), y[::10].tolist(), strict=True)))
         lines.append([(high / 4, rate * 1.12), (high, rate * 1.12)])  # the words
