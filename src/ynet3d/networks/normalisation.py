@@ -12,7 +12,7 @@ NORMALISATIONS = ("none", "instance", "batch")
 class InstanceNorm(nn.InstanceNorm3d):
     """`nn.InstanceNorm3d`, without its copies where maps lie channels-last in reduced precision.
 
-    PyTorch's own copies such maps to channels-first and back, forward and backward: 40% of a
+    PyTorch's own copies such maps to channels-first and back, forward and backward: a third of a
     bfloat16 training step of `3dynet` on a CPU (torch 2.13). Batch normalisation of one sample is
     the same function and leaves them as they lie; its sums over channels-last maps err by up to
     2e-4 of the largest value, below bfloat16's 4e-3 but not below float32's 1e-7.
