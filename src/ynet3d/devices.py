@@ -73,8 +73,8 @@ def keep_freed_memory() -> bool:
     """Let this process keep freed memory for its next tensors; whether the C library does so.
 
     The maps of a training step are large, and glibc gives such back to the system when they are
-    freed: a quarter of a bfloat16 step on a CPU went into getting new, cleared pages. Up to 2 GiB at
-    the end of the heap are kept from now on, until the process ends. For Linux with glibc.
+    freed: a quarter of a bfloat16 step on a CPU went into getting new, cleared pages. Up to 2 GiB
+    at the end of the heap are kept from now on, until the process ends. For Linux with glibc.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -166,12 +166,17 @@ def cost_table(costs: Sequence[RunCost]) -> Table:
             str(cost.epochs),
             duration(cost.training_seconds),
             f"{cost.peak_memory_bytes / 1e9:.2f}",
-            "–" if cost.seconds_per_case is None else f"{cost.seconds_per_case:.1f}",
+            "–" if cost.seconds_per_case is None else f"{cost.seconds_per_case:.2f}",
             f"{cost.best_validation_dice:.3f}",
         )
         for cost in costs
     ]
-    devices = sorted({f"{cost.device}, {cost.threads} threads" for cost in costs})
+    devices = sorted(
+        {
+            f"{cost.device}, {cost.threads} thread{'' if cost.threads == 1 else 's'}"
+            for cost in costs
+        }
+    )
     note = (
         f"Trained on {' and '.join(devices)}. Memory: of a GPU by tensors, of a CPU by the whole "
         "training process. Seconds: from the scan in memory to its mask in memory."

@@ -114,8 +114,10 @@ def mean_and_sd(mean: float | None, sd: float | None) -> str:
 
 
 def has_published(table: Table1) -> bool:
-    """Whether any row has figures in the paper."""
-    return any(cell.published for row in table.rows for cell in row.cells.values())
+    """Whether every network has figures in the paper; a column of dashes would say little."""
+    return bool(table.rows) and all(
+        any(cell.published for cell in row.cells.values()) for row in table.rows
+    )
 
 
 def markdown(table: Table1) -> str:
