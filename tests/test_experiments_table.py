@@ -89,3 +89,9 @@ def test_bold_is_for_the_highest_over_the_same_cases(other: SimpleNamespace, bes
     table = make_table(RUNS, found, about="3 scans")  # type: ignore[arg-type] - stand-ins
     assert table.is_best(table.rows[2], "dice") == best
     assert not table.is_best(table.rows[0], "dice")
+
+
+def test_no_column_for_the_paper_where_few_networks_are_in_it() -> None:
+    runs = [*RUNS, run("third", "Third")]
+    table = make_table(runs, {**FOUND, "third": evaluation(0.6)}, about="3 scans")  # type: ignore[arg-type]
+    assert markdown(table).splitlines()[0].count("|") == 3 + len(METRICS)
