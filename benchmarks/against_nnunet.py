@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -104,17 +103,12 @@ def prepare(folder: Path, slices: int, spacing: str) -> None:
 
 def measured(python: str, part: str, folder: Path) -> dict[str, Any]:
     """Run one side in a process of its own; its seconds and its peak memory."""
+    from ynet3d.benchmarks.whole_case import run_measured  # not in nnU-Net's environment
+
     command = [python, __file__, "--part", part, "--folder", str(folder)]
-    started = time.monotonic()
-    process = subprocess.Popen(command, env={**os.environ, "nnUNet_def_n_proc": str(THREADS)})
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{part} failed")
-    unit = 1 if sys.platform == "darwin" else 1024
+    run = run_measured(command, environment={"nnUNet_def_n_proc": str(THREADS)})
     found: dict[str, Any] = json.loads((folder / _RESULT).read_text("utf-8"))
-    seconds = time.monotonic() - started
-    return {**found, "process": seconds, "peak_gb": usage.ru_maxrss * unit / 1e9}
+    return {**found, "process": run.seconds, "peak_gb": run.peak_gb}
 
 
 def ours(folder: Path) -> dict[str, Any]:

@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ynet3d.benchmarks.scans import benchmark_scan, write_as_others_do
 from ynet3d.datasets import Case, LabelFile
+from ynet3d.devices import peak_memory_bytes
 from ynet3d.preprocessing import CaseCache, PreparedCase
 from ynet3d.progress import Progress
 from ynet3d.recipes import load_recipe
@@ -50,8 +50,7 @@ def main() -> None:
             drop_from_memory(data.glob("*.nii.gz"))
             prepared, seconds = prepare(folder / str(workers), cases, workers)
             minutes = seconds * LITS_CASES / len(cases) / 60
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            peak_gb = peak * (1 if sys.platform == "darwin" else 1024) / 1e9
+            peak_gb = peak_memory_bytes(torch.device("cpu")) / 1e9
             print(f"| {workers} | {seconds / len(cases):.2f} | {minutes:.1f} | {peak_gb:.2f} |")
         read_again(prepared)
 

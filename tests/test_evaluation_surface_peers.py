@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import SimpleITK as sitk  # noqa: N813 - the name everybody uses
 import torch
@@ -30,6 +31,12 @@ from ynet3d.evaluation.surface import surface_voxels
 blob_seeds = pytest.mark.parametrize("seed", range(6))
 
 
+def box(ends: list[npt.NDArray[np.intp]]) -> tuple[slice, slice, slice]:
+    """From the first and last index along each axis."""
+    first, second, third = (slice(int(low), int(high)) for low, high in ends)
+    return first, second, third
+
+
 def random_boxes(seed: int) -> tuple[Mask, Mask]:
     """Two masks of two boxes each, a gap between them: no concave edge anywhere."""
     random = np.random.default_rng(seed)
@@ -39,8 +46,8 @@ def random_boxes(seed: int) -> tuple[Mask, Mask]:
         for low, high in ((0, 11), (13, 24)):
             ends = [np.sort(random.choice(np.arange(0, 25), 2, replace=False)) for _ in range(3)]
             ends[0] = np.sort(random.choice(np.arange(low, high), 2, replace=False))
-            halves.append(tuple(slice(int(a), int(b)) for a, b in ends))
-        return boxed((24, 24, 24), *halves)  # type: ignore[arg-type]
+            halves.append(box(ends))
+        return boxed((24, 24, 24), *halves)
 
     return one(), one()
 
@@ -148,7 +155,7 @@ def test_simpleitk_hausdorff_of_whole_convex_masks(seed: int) -> None:
     masks = []
     for _ in range(2):
         ends = [np.sort(random.choice(25, 2, replace=False)) for _ in range(3)]
-        masks.append(boxed((24, 24, 24), tuple(slice(int(a), int(b)) for a, b in ends)))  # type: ignore[arg-type]
+        masks.append(boxed((24, 24, 24), box(ends)))
     hausdorff = sitk.HausdorffDistanceImageFilter()
     hausdorff.Execute(*(itk_image(mask, ANISOTROPIC) for mask in masks))
     distances = measured(*masks, ANISOTROPIC)

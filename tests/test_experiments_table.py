@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from ynet3d.experiments.published import METRICS, TABLE_1
-from ynet3d.experiments.table1 import make_table, markdown, mean_and_sd, write_table
+from ynet3d.experiments.table1 import Table1, make_table, markdown, mean_and_sd, write_table
 
 
 def evaluation(dice: float, sd: float | None = 0.1, cases: int = 3) -> SimpleNamespace:
@@ -24,6 +24,10 @@ def evaluation(dice: float, sd: float | None = 0.1, cases: int = 3) -> SimpleNam
 
 def run(name: str, title: str) -> SimpleNamespace:
     return SimpleNamespace(name=name, title=title)
+
+
+def table_of(runs: list[SimpleNamespace], found: dict[str, SimpleNamespace]) -> Table1:
+    return make_table(runs, found, about="3 scans")  # type: ignore[arg-type] - stand-ins
 
 
 RUNS = [run("vnet", "3D V-Net"), run("other_net", "Other & net")]
@@ -40,7 +44,7 @@ def test_published_figures_are_the_papers() -> None:
 
 
 def test_markdown_has_the_papers_layout_with_its_figures_beside_ours() -> None:
-    table = make_table(RUNS, FOUND, about="3 scans")  # type: ignore[arg-type]
+    table = table_of(RUNS, FOUND)
     lines = markdown(table).splitlines()
     assert lines[0].count("|") == 3 + 2 * len(METRICS)
     assert lines[2].startswith("| 3D V-Net | Liver | 0.500 ± 0.100 | 0.920 ± 0.071 |")
@@ -49,7 +53,7 @@ def test_markdown_has_the_papers_layout_with_its_figures_beside_ours() -> None:
 
 
 def test_files(tmp_path: Path) -> None:
-    table = make_table(RUNS, FOUND, about="3 scans")  # type: ignore[arg-type]
+    table = table_of(RUNS, FOUND)
     write_table(table, tmp_path)
     rows = list(csv.DictReader(io.StringIO((tmp_path / "table1.csv").read_text("utf-8"))))
     assert len(rows) == 2 * 2 * len(METRICS)
@@ -86,12 +90,12 @@ def test_mean_and_sd(mean: float | None, sd: float | None, words: str) -> None:
 )
 def test_bold_is_for_the_highest_over_the_same_cases(other: SimpleNamespace, best: bool) -> None:
     found = {"vnet": evaluation(0.5), "other_net": other}
-    table = make_table(RUNS, found, about="3 scans")  # type: ignore[arg-type] - stand-ins
+    table = table_of(RUNS, found)
     assert table.is_best(table.rows[2], "dice") == best
     assert not table.is_best(table.rows[0], "dice")
 
 
 def test_no_column_for_the_paper_where_few_networks_are_in_it() -> None:
     runs = [*RUNS, run("third", "Third")]
-    table = make_table(runs, {**FOUND, "third": evaluation(0.6)}, about="3 scans")  # type: ignore[arg-type]
+    table = table_of(runs, {**FOUND, "third": evaluation(0.6)})
     assert markdown(table).splitlines()[0].count("|") == 3 + len(METRICS)

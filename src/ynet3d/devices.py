@@ -15,6 +15,9 @@ from ynet3d.errors import InputError, YnetError
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h; mallopt(3)
 
+#: Bytes that `ru_maxrss` of a process counts in.
+MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -94,8 +97,7 @@ def peak_memory_bytes(device: torch.device) -> int:
         import resource  # not on Windows
     except ImportError:
         return 0
-    kibibytes = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kibibytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_BYTES
 
 
 @contextmanager

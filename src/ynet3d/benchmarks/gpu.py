@@ -7,16 +7,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
 from ynet3d.benchmarks.timing import best_seconds
-from ynet3d.benchmarks.work import TRAINING_PASSES, Work, network_work
+from ynet3d.benchmarks.work import TRAINING_PASSES, Work, network_work, noise_batch
 from ynet3d.devices import precision
-from ynet3d.labels import Label
 from ynet3d.networks import checkpoint_activations, he_normal
-from ynet3d.preprocessing import PreparedCase
+from ynet3d.preprocessing import load_prepared, store_prepared
 from ynet3d.preprocessing.augmentation import Augmenter
 from ynet3d.recipes import Recipe
 from ynet3d.training import make_loss
@@ -106,7 +104,7 @@ def _step(
         checkpoint_activations(network)
     optimiser = torch.optim.Adam(network.parameters(), lr=recipe.training.learning_rate)
     loss = make_loss(recipe.training).to(device)
-    image, label = _batch(recipe, size)
+    image, label = noise_batch(size, recipe.training.batch_size)
     image = image.to(device, memory_format=layout)
 
     def work() -> None:
@@ -122,7 +120,7 @@ def _step(
 
 def _prediction(recipe: Recipe, size: Size, device: torch.device, repeats: int) -> float:
     network = _network(recipe, device, torch.contiguous_format).eval()
-    image = _batch(recipe, size)[0].to(device)
+    image = noise_batch(size, recipe.training.batch_size)[0].to(device)
 
     def work() -> None:
         with torch.inference_mode(), precision(device, mixed=True):
@@ -135,24 +133,17 @@ def _network(recipe: Recipe, device: torch.device, layout: torch.memory_format) 
     torch.manual_seed(0)
     network = build_network(recipe)
     he_normal(network)
+    # The stubs of `Module.to` have no memory_format.
     return network.to(device, memory_format=layout)  # type: ignore[call-overload]
-
-
-def _batch(recipe: Recipe, size: Size) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    image = torch.rand(recipe.training.batch_size, 1, *size, generator=generator)
-    return image, torch.randint(0, 3, image.shape, generator=generator, dtype=torch.uint8)
 
 
 def _loader(recipe: Recipe, size: Size) -> float:
     """Seconds to make one batch, over several: augmentations are drawn, some cost more."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        image, label = (one[0, 0].numpy() for one in _batch(recipe, size))
-        np.save(folder / "image.npy", image)
-        np.save(folder / "label.npy", label)
-        voxels = {one: np.argwhere(label == one)[:100].astype(np.int32) for one in Label}
-        cases = [PreparedCase("noise", folder, voxels)] * (_LOADED * recipe.training.batch_size)
+        image, label = (one[0, 0].numpy() for one in noise_batch(size, 1))
+        store_prepared(folder, image, label)
+        cases = [load_prepared("noise", folder)] * (_LOADED * recipe.training.batch_size)
         sampler = Sampler(cases, recipe, Augmenter(recipe.augmentation, size=size))
         sampler.batch(0, 0)
         started = time.perf_counter()

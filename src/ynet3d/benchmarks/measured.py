@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ynet3d.benchmarks.rows import Findings, Point, Row
+from ynet3d.benchmarks.rows import Findings, Point, Row, rate_unit
 
 if TYPE_CHECKING:
     from ynet3d.benchmarks.gpu import GpuTimes
@@ -25,7 +25,7 @@ def ceilings(context: Context) -> Findings:
         Row(
             "ceilings",
             f"matrix product, {precision}",
-            f"{rate / _GIGA:,.0f} G{'OP' if precision == 'int8' else 'FLOP'}/s, "
+            f"{rate / _GIGA:,.0f} G{rate_unit(precision)}/s, "
             f"{rate / found.operations['fp32']:.1f} times fp32",
             ratio=rate / found.operations["fp32"],
         )

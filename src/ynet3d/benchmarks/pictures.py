@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ynet3d.benchmarks.rows import rate_unit
 from ynet3d.files import save_figure
 from ynet3d.plots import GREY, INK, new_figure, tidy
 from ynet3d.reporting import style
@@ -57,7 +58,7 @@ def save_roofline(result: Benchmark, path: Path) -> None:
         y = np.minimum(rate, bandwidth * x)
         axes.plot(x, y, color=_COLOURS[precision], linewidth=1.8, zorder=2)
         axes.annotate(
-            f"{precision}  {_si(rate, _unit(precision))}", (high, rate),
+            f"{precision}  {_si(rate, rate_unit(precision))}", (high, rate),
             xytext=(-4, 4), textcoords="offset points", ha="right", va="bottom", fontsize=9,
             color=style.darker(_COLOURS[precision]),
         )  # fmt: skip
@@ -78,7 +79,7 @@ def save_roofline(result: Benchmark, path: Path) -> None:
     for point in result.points:
         ceiling = ceilings.operations.get(point.precision)
         share = f" ({point.rate / ceiling:.0%})" if ceiling else ""
-        names.append(f"{point.name}: {_si(point.rate, _unit(point.precision))}{share}")
+        names.append(f"{point.name}: {_si(point.rate, rate_unit(point.precision))}{share}")
     place_labels(
         axes,
         names,
@@ -105,10 +106,6 @@ def _finish(axes: Axes) -> None:
         "FLOP for each byte that the convolutions read and write at least", color=INK, fontsize=10
     )
     axes.set_ylabel("FLOP/s (int8: operations/s)", color=INK, fontsize=10)
-
-
-def _unit(precision: str) -> str:
-    return "OP" if precision == "int8" else "FLOP"
 
 
 def _si(rate: float, unit: str) -> str:

@@ -8,6 +8,11 @@ from typing import Any, Literal
 Verdict = Literal["met", "not met", "not measured", "no target"]
 
 
+def rate_unit(precision: str) -> str:
+    """What is counted in a rate: whole numbers have no floating-point operations."""
+    return "OP" if precision == "int8" else "FLOP"
+
+
 @dataclass(frozen=True)
 class Row:
     """One target and what was measured of it.

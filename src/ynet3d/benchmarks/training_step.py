@@ -11,7 +11,7 @@ from torch import nn
 
 from ynet3d.benchmarks.apart import apart
 from ynet3d.benchmarks.timing import best_seconds
-from ynet3d.benchmarks.work import TRAINING_PASSES, Work, network_work
+from ynet3d.benchmarks.work import TRAINING_PASSES, Work, network_work, noise_batch
 from ynet3d.devices import channels_last, keep_freed_memory
 from ynet3d.networks import create_network, he_normal
 from ynet3d.recipes import Training
@@ -112,9 +112,7 @@ def measure_loss_curves(
 def _step_seconds(
     options: dict[str, Any], *, size: Size, batch: int, plain: bool, repeats: int
 ) -> float:
-    generator = torch.Generator().manual_seed(0)
-    image = torch.rand(batch, 1, *size, generator=generator)
-    label = torch.randint(0, 3, image.shape, generator=generator, dtype=torch.uint8)
+    image, label = noise_batch(size, batch)
     if not plain:
         keep_freed_memory()
     step = _plain_step(options) if plain else _our_step(options)

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from scipy import ndimage
 
 from ynet3d.benchmarks.known_answer import RECIPE
 from ynet3d.benchmarks.scans import benchmark_scan, write_as_others_do
+from ynet3d.devices import MAXRSS_BYTES
 from ynet3d.errors import YnetError
 from ynet3d.labels import NUM_CLASSES
 from ynet3d.preprocessing import label_to_network_grid
@@ -115,20 +118,28 @@ class MeasuredRun:
     peak_gb: float
 
 
-def run_measured(command: list[str]) -> MeasuredRun:
+def run_measured(
+    command: list[str], *, environment: Mapping[str, str] | None = None
+) -> MeasuredRun:
     """Run a command to its end and measure it; Linux and macOS only.
+
+    Args:
+        environment: variables besides those of this process.
 
     Raises:
         YnetError: it failed.
     """
     done = subprocess.run(
-        [sys.executable, "-c", _LAUNCHER, *command], stdout=subprocess.PIPE, text=True, check=False
+        [sys.executable, "-c", _LAUNCHER, *command],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        env={**os.environ, **(environment or {})},
     )
     if done.returncode:
         raise YnetError(f"{' '.join(command)} ended with code {done.returncode}.")
     seconds, processor_seconds, peak = json.loads(done.stdout)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return MeasuredRun(seconds, processor_seconds, peak * unit / 1e9)
+    return MeasuredRun(seconds, processor_seconds, peak * MAXRSS_BYTES / 1e9)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What a network has to do for one input, whatever computes it: operations, and bytes to move."""
+"""What a network has to do for one input: operations, bytes to move; and inputs of noise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+
+from ynet3d.networks.complexity import count_flop, watched
 
 TRAINING_PASSES = 3  # forward, gradients of the maps, gradients of the weights
 
@@ -35,13 +36,13 @@ def network_work(network: nn.Module, size: tuple[int, int, int], *, batch: int =
         values += inputs[0].numel() + output.numel() + weights
 
     kinds = (nn.Conv3d, nn.ConvTranspose3d)
-    hooks = [
-        module.register_forward_hook(count)
-        for module in network.modules()
-        if isinstance(module, kinds)
-    ]
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(torch.empty(batch, 1, *size, device="meta"))
-    for hook in hooks:
-        hook.remove()
-    return Work(counter.get_total_flops(), values)
+    with watched(network, kinds, count):
+        flop = count_flop(network, size, batch=batch)
+    return Work(flop, values)
+
+
+def noise_batch(size: tuple[int, int, int], batch: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Image (float32) and label (uint8) of noise, (batch, 1, D, H, W), the same each time."""
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(batch, 1, *size, generator=generator)
+    return image, torch.randint(0, 3, image.shape, generator=generator, dtype=torch.uint8)

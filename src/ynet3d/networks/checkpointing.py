@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
+from ynet3d.networks.complexity import watched
 from ynet3d.networks.parts import network_parts
 
 
@@ -37,20 +38,13 @@ def kept_map_bytes(
     """
     values = 0
 
-    def count(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+    def count(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
         nonlocal values
         values += inputs[0].numel()
 
     kinds = (nn.Conv3d, nn.ConvTranspose3d, nn.InstanceNorm3d, nn.BatchNorm3d)
-    hooks = [
-        module.register_forward_pre_hook(count)
-        for module in network.modules()
-        if isinstance(module, kinds)
-    ]
-    with torch.no_grad():
+    with watched(network, kinds, count), torch.no_grad():
         network(torch.empty(batch, 1, *size, device="meta"))
-    for hook in hooks:
-        hook.remove()
     return values * bytes_per_value
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ynet3d.networks.registry import create_network, network_entry
@@ -36,11 +39,38 @@ def complexity(
         network = create_network(
             name, in_channels=in_channels, num_classes=num_classes, **options
         ).eval()
-        image = torch.empty(1, in_channels, *size)
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            network(image)
     parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    return Complexity(parameters, counter.get_total_flops())
+    return Complexity(parameters, count_flop(network, size, in_channels=in_channels))
+
+
+def count_flop(
+    network: nn.Module, size: tuple[int, int, int], *, batch: int = 1, in_channels: int = 1
+) -> int:
+    """FLOP of one forward pass of `batch` inputs of `size`; `network` lies on the meta device."""
+    with (
+        torch.device("meta"),
+        FlopCounterMode(display=False) as counter,
+        torch.no_grad(),
+    ):
+        network(torch.empty(batch, in_channels, *size))
+    return counter.get_total_flops()
+
+
+@contextmanager
+def watched(
+    network: nn.Module, kinds: tuple[type[nn.Module], ...], seen: Callable[..., None]
+) -> Iterator[None]:
+    """Call `seen(module, inputs, output)` after each pass of a module of these `kinds`."""
+    hooks = [
+        module.register_forward_hook(seen)
+        for module in network.modules()
+        if isinstance(module, kinds)
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def width_for_flop(

@@ -66,7 +66,7 @@ def save_dice_against_cost(
                 f"{point.name}: {point.flop} FLOP and {point.parameters} parameters; both must be "
                 "above 0"
             )
-    figure = new_figure(11.0, 8.0, dpi=150)
+    figure = new_figure(11.0, 8.0)
     grid = figure.subplots(2, 2, sharex="col", sharey="row")
     figure.subplots_adjust(left=0.07, right=0.985, bottom=0.08, top=0.88, wspace=0.05, hspace=0.1)
     figure.text(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ynet3d.evaluation.cases import CLASSES
 from ynet3d.evaluation.comparison.comparing import Comparison
+from ynet3d.evaluation.figures import cases_words
 from ynet3d.plots import GREY, INK, new_figure, tidy
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def cases_title(comparison: Comparison) -> str:
     number, whole = len(comparison.cases), len(comparison.cases) + len(comparison.incomplete)
     if number < whole:
         return f"{number} of {whole} cases (those scored for every model)"
-    return f"{number} case{'s' if number > 1 else ''}"
+    return cases_words(number)
 
 
 def class_title(class_name: str) -> str:
