@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _PRECISIONS = ("fp32", "bf16", "fp16", "int8")
 _COLOURS = dict(zip(_PRECISIONS, style.SERIES, strict=False))
+_ROOM = 1.3  # times a ceiling, for words between it and the next
 _MARKERS = dict(zip(_PRECISIONS, style.MARKERS, strict=False))
 
 
@@ -57,13 +58,17 @@ def save_roofline(result: Benchmark, path: Path) -> None:
     for precision, rate in ceilings.operations.items():
         y = np.minimum(rate, bandwidth * x)
         axes.plot(x, y, color=_COLOURS[precision], linewidth=1.8, zorder=2)
+        # Below the line where the next ceiling leaves no room above it.
+        below = any(rate < other < _ROOM * rate for other in ceilings.operations.values())
         axes.annotate(
             f"{precision}  {_si(rate, rate_unit(precision))}", (high, rate),
-            xytext=(-4, 4), textcoords="offset points", ha="right", va="bottom", fontsize=9,
+            xytext=(-4, -4 if below else 4), textcoords="offset points",
+            ha="right", va="top" if below else "bottom", fontsize=9,
             color=style.darker(_COLOURS[precision]),
         )  # fmt: skip
         lines.append(list(zip(x[::10].tolist(), y[::10].tolist(), strict=True)))
-        lines.append([(high / 4, rate * 1.12), (high, rate * 1.12)])  # the words
+        words = rate / 1.12 if below else rate * 1.12
+        lines.append([(high / 4, words), (high, words)])
     axes.text(
         0.015, 0.97, f"slope: copy of memory, {bandwidth / 1e9:.0f} GB/s",
         transform=axes.transAxes, va="top", fontsize=9, color=GREY,
