@@ -65,7 +65,7 @@ def test_windows_are_counted_as_they_run_and_blended_without_a_trace(
     count = count_windows(shape, recipe)
     assume(count <= 600)
     done: list[int] = []
-    logits = network_logits(ByBrightness(), image, recipe, device=CPU, after_window=done.append)
+    logits = network_logits(ByBrightness(), image, recipe, after_window=done.append)
     assert sum(done) == count
     assert max(done) <= 2
     assert (logits.dtype, logits.device) == (torch.float32, CPU)
@@ -81,7 +81,7 @@ def test_every_window_has_the_size_of_the_recipe() -> None:
             seen.append(tuple(image.shape[1:]))
             return super().forward(image)
 
-    network_logits(Spy(), random_image(0, (20, 5, 9)), windowed((8, 6, 4), 0.25), device=CPU)
+    network_logits(Spy(), random_image(0, (20, 5, 9)), windowed((8, 6, 4), 0.25))
     assert set(seen) == {(1, 8, 6, 4)}
 
 
@@ -91,7 +91,7 @@ def test_whole_scans_go_through_at_once() -> None:
     network = build_network(recipe).eval()
     image = random_image(0, (17, 20, 33))
     done: list[int] = []
-    logits = network_logits(network, image, recipe, device=CPU, after_window=done.append)
+    logits = network_logits(network, image, recipe, after_window=done.append)
     with torch.no_grad():
         expected = network(torch.from_numpy(image)[None, None])[0]
     torch.testing.assert_close(logits, expected)
@@ -103,7 +103,7 @@ def test_whole_scans_go_through_at_once() -> None:
 def test_a_network_that_does_not_fit_is_one_sentence(patches: dict[str, Shape] | None) -> None:
     recipe = small_recipe(patches=patches)
     with pytest.raises(YnetError, match=r"^Out of memory: .*smaller patches\.$") as caught:
-        network_logits(TooLarge(), random_image(0, (9, 9, 9)), recipe, device=CPU)
+        network_logits(TooLarge(), random_image(0, (9, 9, 9)), recipe)
     assert caught.value.exit_code == 1
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -149,7 +148,8 @@ class _StopAt(Progress):
                 nonlocal counted
                 counted += steps
                 if counted == stop_at:
-                    os.kill(os.getpid(), signal.SIGINT)
+                    # At once and in this thread: a signal to the process may come after the run.
+                    signal.raise_signal(signal.SIGINT)
 
         yield Counting() if description == "Training" else Task()
 

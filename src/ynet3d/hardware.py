@@ -20,7 +20,7 @@ def hardware() -> dict[str, Any]:
 
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "capabilities": capabilities(),
         "memory_gb": _memory_gb(),
@@ -37,7 +37,8 @@ def capabilities() -> list[str]:
     return [name for name in _ARITHMETIC if features.get(name) is True]
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of this machine's processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:

@@ -37,7 +37,7 @@ def main(scan: str, logits: str, out: str) -> None:
     """Predict `scan` to files in the folder `out`."""
     network = KnownAnswer(torch.from_numpy(np.load(logits)))
     weights = Weights(network, load_recipe(RECIPE), path=Path("known.safetensors"))
-    predict_files([scan], out, weights=weights, device="cpu")
+    predict_files([scan], out, weights=weights, device="cpu", runtime="torch", precision="training")
 
 
 if __name__ == "__main__":

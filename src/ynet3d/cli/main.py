@@ -18,6 +18,7 @@ from ynet3d.cli import (
     demo,
     evaluation,
     experiment,
+    export,
     networks,
     phantom,
     prediction,
@@ -37,6 +38,7 @@ app.command("evaluate")(evaluation.evaluate)
 app.command("compare")(compare.compare)
 app.command("train")(training.train)
 app.command("experiment")(experiment.experiment)
+app.command("export")(export.export)
 app.command("networks")(networks.networks)
 app.command("bench")(bench.bench)
 app.command("phantom")(phantom.phantom)

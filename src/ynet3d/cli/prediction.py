@@ -24,6 +24,22 @@ def predict(
         typer.Option("--weights", "-w", help="A .safetensors file, or a run of `ynet3d train`."),
     ],
     device: Device = "auto",
+    runtime: Annotated[
+        str,
+        typer.Option(
+            help="auto, torch, openvino or onnx; auto takes the fastest that gives the same masks."
+        ),
+    ] = "auto",
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="auto, fp32, bf16, int8, or training: as the network was validated, unchecked."
+        ),
+    ] = "auto",
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Where converted networks are kept.  [default: the user's cache folder]"),
+    ] = None,
     series: Annotated[
         str | None, typer.Option(help="SeriesInstanceUID, if not the axial CT with most slices.")
     ] = None,
@@ -41,6 +57,9 @@ def predict(
         out,
         weights=weights,
         device=device,
+        runtime=runtime,
+        precision=precision,
+        cache=cache,
         series=series,
         hu_offset=hu_offset,
         progress=Progress(quiet=quiet),

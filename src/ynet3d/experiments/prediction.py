@@ -98,7 +98,8 @@ class Predictions:
     ) -> None:
         from ynet3d.inference import Predictor
 
-        predictor = Predictor(weights, device=device)
+        # As validated: what is compared is the networks, not what this machine runs them with.
+        predictor = Predictor(weights, device=device, precision="training", runtime="torch")
         checksum = predictor.weights.facts.get("sha256")
         times = self._times(run)
         if times.get("weights") != checksum:

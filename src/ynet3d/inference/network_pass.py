@@ -7,12 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
 
-from ynet3d.devices import channels_last, explained_memory_errors, precision
+from ynet3d.devices import explained_memory_errors
 from ynet3d.recipes import Recipe
 
-_WINDOWS_AT_ONCE = 2  # see `channels_last`
+_WINDOWS_AT_ONCE = 2  # see `devices.channels_last`
 _ADVICE = (
     "the network does not fit; close other programs, use --device cpu, "
     "or a recipe with smaller patches"
@@ -20,30 +19,29 @@ _ADVICE = (
 
 
 def network_logits(
-    network: nn.Module,
+    forward: Callable[[torch.Tensor], torch.Tensor],
     image: npt.NDArray[np.float32],
     recipe: Recipe,
     *,
-    device: torch.device,
     after_window: Callable[[int], None] | None = None,
 ) -> torch.Tensor:
     """Logits (classes, D, H, W), float32 on the CPU, for `image` (D, H, W) in [0, 1].
 
+    `forward` is the network: windows (N, 1, D, H, W), N as `pass_shape` says or fewer, to logits.
     With patches in the recipe: windows of that size, blended with Gaussian weights (MONAI).
     `after_window` is called with the number of windows done after each pass of the network.
     """
     batch = torch.from_numpy(np.array(image))[None, None]
 
     def run(windows: torch.Tensor) -> torch.Tensor:
-        with precision(device, mixed=recipe.training.mixed_precision):
-            logits = network(channels_last(windows, device))
+        logits = forward(windows)
         if after_window is not None:
             after_window(len(windows))
-        return logits.float()
+        return logits.float().cpu()
 
     with torch.inference_mode(), explained_memory_errors(_ADVICE):
         if recipe.patches is None:
-            return run(batch)[0].cpu()
+            return run(batch)[0]
         # Here, because importing MONAI takes two seconds, and whole scans do without.
         from monai.inferers import sliding_window_inference
 
@@ -54,11 +52,16 @@ def network_logits(
             predictor=run,
             overlap=recipe.inference.overlap,
             mode="gaussian",
-            sw_device=device,
-            device=torch.device("cpu"),
         )
         assert isinstance(logits, torch.Tensor)  # one output, not several
         return logits[0]
+
+
+def pass_shape(shape: tuple[int, int, int], recipe: Recipe) -> tuple[int, int, int, int, int]:
+    """(N, 1, D, H, W) of what goes through the network at once, for a scan of `shape` (D, H, W)."""
+    if recipe.patches is None:
+        return (1, 1, *shape)
+    return (_WINDOWS_AT_ONCE, 1, *recipe.patches.size)
 
 
 def count_windows(shape: tuple[int, int, int], recipe: Recipe) -> int:

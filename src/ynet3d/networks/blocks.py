@@ -119,6 +119,12 @@ class ConvNeXtBlock(nn.Sequential):
         return features + super().forward(features)
 
 
+def size_multiple(network: nn.Module) -> tuple[int, int, int]:
+    """What D, H and W of an input have to be multiples of for `network` not to pad it."""
+    multiple = getattr(network, "multiple", 1)
+    return (multiple,) * 3 if isinstance(multiple, int) else multiple
+
+
 def on_padded(
     network: Callable[[torch.Tensor], torch.Tensor],
     image: torch.Tensor,

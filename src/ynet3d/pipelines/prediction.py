@@ -61,6 +61,9 @@ def predict_files(
     *,
     weights: Weights | str | Path,
     device: str = "auto",
+    runtime: str = "auto",
+    precision: str = "auto",
+    cache: Path | None = None,
     series: str | None = None,
     hu_offset: int = 0,
     progress: Progress | None = None,
@@ -71,6 +74,7 @@ def predict_files(
         inputs: volume files, DICOM folders, zips, or folders of volume files.
         out: folder for the files of one input, or for a folder for each of several.
         weights: a `.safetensors` file or a run folder, or loaded weights.
+        device, runtime, precision, cache: what the network runs on and in, see `Predictor`.
         series: DICOM SeriesInstanceUID, where an input has several.
         hu_offset: added to the voxels (HU) of each scan, for files that store HU + 1024 or such.
 
@@ -84,7 +88,7 @@ def predict_files(
     progress = progress or Progress(quiet=True)
     scans = [scan for item in inputs for scan in _scans(Path(item))]
     targets = _targets(scans, ensure_output_folder(out))
-    predictor = Predictor(weights, device=device)
+    predictor = Predictor(weights, device=device, runtime=runtime, precision=precision, cache=cache)
     done: list[FilePrediction] = []
     failed: list[FailedPrediction] = []
     for scan, (name, folder) in zip(scans, targets, strict=True):
@@ -171,6 +175,7 @@ def _predict_one(
             "training_data": predictor.weights.facts.get("training_data", {}).get("name"),
             "licence": predictor.weights.facts.get("training_data", {}).get("licence"),
         },
+        "runtime": None if predictor.running is None else predictor.running.as_json(),
         "notice": RESEARCH_USE,
     }
     staging: Path | None = None

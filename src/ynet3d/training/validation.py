@@ -10,6 +10,7 @@ from torch import nn
 
 from ynet3d.evaluation import confusion, dice
 from ynet3d.inference import network_logits
+from ynet3d.inference.runtimes import TorchForward
 from ynet3d.labels import Label
 from ynet3d.preprocessing import PreparedCase
 from ynet3d.recipes import Recipe
@@ -32,8 +33,9 @@ def validate(
     """Mean Dice of the liver (labels 1 and 2) and of tumour over `cases`; `RULE` applies."""
     network.eval()
     scores: dict[str, list[tuple[bool, float]]] = {"dice_liver": [], "dice_tumour": []}
+    forward = TorchForward(network, device, mixed=recipe.training.mixed_precision)
     for case in cases:
-        logits = network_logits(network, case.image, recipe, device=device)
+        logits = network_logits(forward, case.image, recipe)
         predicted, label = logits.argmax(0).numpy(), case.label
         for name, lowest in (("dice_liver", Label.LIVER), ("dice_tumour", Label.TUMOUR)):
             counts = confusion(predicted >= lowest, label >= lowest)
