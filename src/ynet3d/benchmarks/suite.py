@@ -65,10 +65,11 @@ class Benchmark:
 
 def measurements() -> dict[str, Callable[[Context], Findings]]:
     """By name, in the order of the table. To add one: a function in `measured.py`, a line here."""
-    from ynet3d.benchmarks import measured
+    from ynet3d.benchmarks import measured, measured_forward
 
     return {
         "ceilings": measured.ceilings,
+        "forward": measured_forward.forward,
         "training": measured.training,
         "loss-curves": measured.loss_curves,
         "gpu": measured.gpu,

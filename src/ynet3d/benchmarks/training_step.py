@@ -14,6 +14,7 @@ from ynet3d.benchmarks.timing import best_seconds
 from ynet3d.benchmarks.work import TRAINING_PASSES, Work, network_work, noise_batch
 from ynet3d.devices import channels_last, keep_freed_memory
 from ynet3d.networks import create_network, he_normal
+from ynet3d.networks.blocks import plain_layers
 from ynet3d.recipes import Training
 from ynet3d.training import make_loss
 from ynet3d.training.step import gradient_step
@@ -128,12 +129,7 @@ def _network(options: dict[str, Any]) -> nn.Module:
 
 def _plain_step(options: dict[str, Any], *, channels_first: bool = True) -> Step:
     """The step as a tutorial of PyTorch has it."""
-    network = _network(options)
-    for module in network.modules():  # ours behave the same, but have other names for it
-        if isinstance(module, nn.InstanceNorm3d):
-            module.__class__ = nn.InstanceNorm3d
-        elif isinstance(module, nn.Conv3d):
-            module.__class__ = nn.Conv3d
+    network = plain_layers(_network(options))
     if not channels_first:
         network = channels_last(network, _CPU)
     optimiser = torch.optim.Adam(network.parameters(), lr=_LEARNING_RATE)

@@ -43,7 +43,10 @@ def _metadata(weights: Weights, shape: Shape) -> dict[str, Any]:
         "monai_version": version("monai"),
         "pytorch_version": torch.__version__.split("+")[0],
         "numpy_version": version("numpy"),
-        "required_packages_version": {"nibabel": version("nibabel")},
+        "required_packages_version": {
+            "nibabel": version("nibabel"),
+            "pytorch-ignite": "0.5.5",
+        },
         "task": "Liver and liver tumour segmentation",
         "description": f"{weights.recipe.network.name}, recipe {weights.recipe.name}. "
         f"{RESEARCH_USE}",
@@ -191,5 +194,6 @@ def _readme(weights: Weights) -> str:
         "Finds the liver (1) and its tumours (2) in a CT in HU.\n\n"
         "    python -m monai.bundle run --config_file configs/inference.json \\\n"
         "        --bundle_root . --dataset_dir FOLDER_OF_NII_GZ --output_dir OUT\n\n"
+        "Needs `pip install 'monai[ignite,nibabel,fire]'`.\n\n"
         f"{RESEARCH_USE}\n"
     )

@@ -74,11 +74,21 @@ class Predictor:
         with explained_memory_errors(f"the scan does not fit; {_ADVICE}"):
             return self._predict(volume, progress or Progress(quiet=True))
 
+    def prepare(
+        self, shape: tuple[int, int, int], progress: Progress
+    ) -> tuple[tuple[int, int, int, int, int], Running]:
+        """The network ready for scans of `shape` (D, H, W) on its grid, and what goes in at once.
+
+        Converted and checked the first time, which takes seconds to minutes, then kept on disk.
+        """
+        windows = pass_shape(shape, self.weights.recipe)
+        return windows, self._chooser.open(windows, progress)
+
     def _predict(self, volume: Volume, progress: Progress) -> Volume:
         recipe = self.weights.recipe
         shape = network_shape(volume, recipe.preprocessing)
         windows = count_windows(shape, recipe)
-        self.running = self._chooser.open(pass_shape(shape, recipe), progress)
+        _, self.running = self.prepare(shape, progress)
         image = to_network_grid(volume, recipe.preprocessing)
         with progress.task("Predicting", total=windows) as task:
             logits = network_logits(self.running.forward, image, recipe, after_window=task.advance)

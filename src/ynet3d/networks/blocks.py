@@ -54,6 +54,15 @@ def guard_layers(network: nn.Module) -> nn.Module:
     return network
 
 
+def plain_layers(network: nn.Module) -> nn.Module:
+    """The opposite of `guard_layers`: PyTorch's own layers, for exports and comparisons."""
+    for module in network.modules():
+        for plain in (nn.InstanceNorm3d, nn.Conv3d):
+            if isinstance(module, plain):
+                module.__class__ = plain
+    return network
+
+
 class ConvolutionUnit(nn.Sequential):
     """3x3x3 convolution (padding 1), optional normalisation, activation."""
 
