@@ -27,7 +27,7 @@ from ynet3d.inference.runtimes.openvino_runtime import (
 from ynet3d.networks import create_network, he_normal
 from ynet3d.networks.blocks import plain_layers
 from ynet3d.recipes import load_recipe
-from ynet3d.weights import build_network, save_weights
+from ynet3d.weights import initial_network, save_weights
 
 Size = tuple[int, int, int]
 
@@ -129,9 +129,7 @@ def measure_second_start(*, width: int, repeats: int = 3) -> float:
     recipe = load_recipe("experiment-patches", changes=[f"network.options.width={width}"])
     with tempfile.TemporaryDirectory() as name:
         weights = Path(name) / "network.safetensors"
-        torch.manual_seed(0)
-        network = build_network(recipe)
-        he_normal(network)
-        save_weights(weights, network.state_dict(), recipe, training_data={}, metrics={})
+        tensors = initial_network(recipe, seed=0).state_dict()
+        save_weights(weights, tensors, recipe, training_data={}, metrics={})
         command = [sys.executable, "-m", "ynet3d.benchmarks.first_pass", str(weights), name]
         return min([run_measured(command).seconds for _ in range(1 + repeats)][1:])

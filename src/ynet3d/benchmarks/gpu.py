@@ -13,14 +13,14 @@ from torch import nn
 from ynet3d.benchmarks.timing import best_seconds
 from ynet3d.benchmarks.work import TRAINING_PASSES, Work, network_work, noise_batch
 from ynet3d.devices import precision
-from ynet3d.networks import checkpoint_activations, he_normal
+from ynet3d.networks import checkpoint_activations
 from ynet3d.preprocessing import load_prepared, store_prepared
 from ynet3d.preprocessing.augmentation import Augmenter
 from ynet3d.recipes import Recipe
 from ynet3d.training import make_loss
 from ynet3d.training.sampling import Sampler
 from ynet3d.training.step import gradient_step
-from ynet3d.weights import build_network
+from ynet3d.weights import build_network, initial_network
 
 Size = tuple[int, int, int]
 _LOADED = 5  # batches
@@ -130,9 +130,7 @@ def _prediction(recipe: Recipe, size: Size, device: torch.device, repeats: int) 
 
 
 def _network(recipe: Recipe, device: torch.device, layout: torch.memory_format) -> nn.Module:
-    torch.manual_seed(0)
-    network = build_network(recipe)
-    he_normal(network)
+    network = initial_network(recipe, seed=0)
     # The stubs of `Module.to` have no memory_format.
     return network.to(device, memory_format=layout)  # type: ignore[call-overload]
 

@@ -20,7 +20,7 @@ from ynet3d.devices import (
     peak_memory_bytes,
 )
 from ynet3d.errors import InputError, YnetError
-from ynet3d.networks import checkpoint_activations, he_normal
+from ynet3d.networks import checkpoint_activations
 from ynet3d.preprocessing import CaseCache, PreparedCase
 from ynet3d.preprocessing.augmentation import Augmenter
 from ynet3d.progress import Progress, Task
@@ -36,7 +36,7 @@ from ynet3d.training.schedule import Schedule
 from ynet3d.training.step import gradient_step, wants_checkpoints
 from ynet3d.training.stopping import stop_on_signals
 from ynet3d.training.validation import RULE, validate
-from ynet3d.weights import build_network, save_weights
+from ynet3d.weights import initial_network, save_weights
 
 _SECONDS_BETWEEN_CHECKPOINTS = 300.0
 _ADVICE = "use a recipe with smaller patches or size, or set network.options.width lower"
@@ -98,11 +98,8 @@ class _Run:
         if device.type == "cpu":
             keep_freed_memory()
         options = recipe.training
-        torch.manual_seed(options.seed)  # the initialisation only; samples have their own seeds
-        network = build_network(recipe)
-        if recipe.network.initialisation == "he_normal":
-            he_normal(network)
-        self.network = channels_last(network, device)
+        # Samples have their own seeds.
+        self.network = channels_last(initial_network(recipe, seed=options.seed), device)
         self.average = copy_of(self.network) if options.ema_decay else None
         self.optimiser = torch.optim.Adam(
             self.network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay

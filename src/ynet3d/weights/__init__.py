@@ -1,5 +1,11 @@
 """Weights: safetensors beside JSON, never pickle."""
 
-from ynet3d.weights.store import Weights, build_network, load_weights, save_weights
+from ynet3d.weights.store import (
+    Weights,
+    build_network,
+    initial_network,
+    load_weights,
+    save_weights,
+)
 
-__all__ = ["Weights", "build_network", "load_weights", "save_weights"]
+__all__ = ["Weights", "build_network", "initial_network", "load_weights", "save_weights"]

@@ -18,7 +18,7 @@ from torch import nn
 from ynet3d.errors import InputError
 from ynet3d.files import atomic_path, write_json
 from ynet3d.labels import NUM_CLASSES, Label
-from ynet3d.networks import create_network
+from ynet3d.networks import create_network, he_normal
 from ynet3d.recipes import Recipe
 from ynet3d.recipes.load import parse_recipe
 
@@ -54,6 +54,15 @@ def build_network(recipe: Recipe) -> nn.Module:
             )
     options: dict[str, Any] = {**recipe.network.options, "num_classes": NUM_CLASSES}
     return create_network(recipe.network.name, **options)
+
+
+def initial_network(recipe: Recipe, *, seed: int) -> nn.Module:
+    """The network that a recipe names, with its initial weights drawn from `seed`."""
+    torch.manual_seed(seed)  # the initialisation only
+    network = build_network(recipe)
+    if recipe.network.initialisation == "he_normal":
+        he_normal(network)
+    return network
 
 
 def save_weights(
