@@ -127,7 +127,7 @@ def test_called_again_it_trains_nothing(folder: Path, done: Outcome) -> None:
     masks = {path: path.stat().st_mtime_ns for path in out.glob("predictions/*/*/*.nii.gz")}
     again = apart(words(folder, out, "--external", folder / "elsewhere"))
     assert again.code == 0, again.err
-    assert "2 of 2 networks are trained already" in again.err
+    assert "2 of 2 are trained already" in again.err
     assert again.out == done.out
     assert "CC0, made" in (out / "index.html").read_text("utf-8")  # stated once, kept
     after = {path: (out / path).stat().st_mtime_ns for path in left_in(out) if "runs" in path}

@@ -14,6 +14,7 @@ import typer
 from ynet3d.cli import (
     bench,
     compare,
+    cross_validate,
     data,
     demo,
     evaluation,
@@ -38,6 +39,7 @@ app.command("evaluate")(evaluation.evaluate)
 app.command("compare")(compare.compare)
 app.command("train")(training.train)
 app.command("experiment")(experiment.experiment)
+app.command("cross-validate")(cross_validate.cross_validate)
 app.command("export")(export.export)
 app.command("networks")(networks.networks)
 app.command("bench")(bench.bench)

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +49,7 @@ class Source:
     kind: str = "auto"
     labels: Path | None = None
     licence: str | None = None
+    fold: int | None = None
 
     def words(self) -> list[str]:
         """The arguments."""
@@ -58,6 +59,8 @@ class Source:
             words += ["--labels", str(self.labels)]
         if self.licence is not None:
             words += ["--licence", self.licence]
+        if self.fold is not None:
+            words += ["--fold", str(self.fold)]
         return words
 
 
@@ -108,11 +111,14 @@ def check_recipes(runs: Sequence[PlannedRun], folder: Path) -> None:
 def train_runs(
     runs: Sequence[PlannedRun],
     folder: Path,
-    source: Source,
+    sources: Mapping[str, Source],
     places: Sequence[Slot],
     progress: Progress,
 ) -> dict[str, str]:
     """Train every run that is not finished into `folder`/NAME; goes on where one was stopped.
+
+    Args:
+        sources: by name of the run.
 
     Returns:
         By name of each run that failed, the sentence it failed with.
@@ -123,19 +129,19 @@ def train_runs(
     waiting = [run for run in runs if not is_finished(folder / run.name)]
     done = len(runs) - len(waiting)
     if done:
-        progress.say(f"{done} of {len(runs)} networks are trained already.")
+        progress.say(f"{done} of {len(runs)} are trained already.")
     free = list(places)
     active: list[_Child] = []
     failures: dict[str, str] = {}
     with (
         stop_on_signals() as stop,
         _children_are_ended(active),
-        progress.task("Networks", total=len(runs), done=done) as task,
+        progress.task("Training runs", total=len(runs), done=done) as task,
     ):
         while waiting or active:
             while waiting and free:
                 run = waiting.pop(0)
-                active.append(_Child(run, folder / run.name, source, free.pop(0)))
+                active.append(_Child(run, folder / run.name, sources[run.name], free.pop(0)))
                 cost = run.recipe.training
                 progress.say(
                     f"{run.title} ({run.name}): {run.cost.parameters / 1e6:.3g} million "

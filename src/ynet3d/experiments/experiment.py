@@ -101,7 +101,8 @@ def run_experiment(
     facts = provenance(dataset, licence, split, base, [suite.name for suite in suites])
     write_json(out / _PROVENANCE, facts)
     source = Source(data, out / _SPLIT, out / "cache", options.kind, options.labels, licence)
-    failures = train_runs(runs, trained, source, places, progress)
+    sources = dict.fromkeys([run.name for run in runs], source)
+    failures = train_runs(runs, trained, sources, places, progress)
     whole = [run for run in runs if run.name not in failures]
     if not whole:
         name, sentence = next(iter(failures.items()))

@@ -49,12 +49,7 @@ def plan_runs(
         InputError: a run cannot be made, or two suites define one name differently.
     """
     chosen = width or _own_width(base) or FULL_WIDTH
-    size = base.patches.size if base.patches else base.preprocessing.size
-    if size is None:
-        raise InputError(
-            f"The recipe {base.name} predicts scans of any size at once, so the networks cannot be "
-            "compared at equal FLOPs: give it patches, or preprocessing.size."
-        )
+    size = _input_size(base)
     wanted = select_runs(suites, only)
     targets: dict[str, int] = {}
     for suite in suites:
@@ -64,6 +59,28 @@ def plan_runs(
         for member in suite.runs:
             targets.setdefault(member.name, flop)
     return [_plan(run, base, chosen, targets[run.name], size) for run in wanted]
+
+
+def plan_run(name: str, title: str, recipe: Recipe) -> PlannedRun:
+    """A run of one recipe as it is.
+
+    Raises:
+        InputError: the recipe predicts scans of any size at once.
+    """
+    size = _input_size(recipe)
+    options: dict[str, Any] = dict(recipe.network.options)
+    cost = complexity(recipe.network.name, size=size, **options)
+    return PlannedRun(name, title, title, recipe, _own_width(recipe) or FULL_WIDTH, cost, size)
+
+
+def _input_size(recipe: Recipe) -> tuple[int, int, int]:
+    size = recipe.patches.size if recipe.patches else recipe.preprocessing.size
+    if size is None:
+        raise InputError(
+            f"The recipe {recipe.name} predicts scans of any size at once, so its cost cannot be "
+            "told: give it patches, or preprocessing.size."
+        )
+    return size
 
 
 def _own_width(base: Recipe) -> int | None:

@@ -19,6 +19,7 @@ from ynet3d.training.checkpoint import RunState
 
 RECIPE = "recipe.yaml"
 RESULT = "run.json"
+CURVES = "curves.png"
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:
@@ -55,7 +56,7 @@ class RunLog:
             writer = csv.DictWriter(file, fieldnames=list(history[-1]))
             writer.writeheader()
             writer.writerows(history)
-        save_curves(history, self._folder / "curves.png")
+        save_curves(history, self._folder / CURVES)
         self._write_events(history[-1])
 
     def write_result(self, state: RunState, device: torch.device) -> None:
