@@ -17,7 +17,7 @@ from ynet3d.labels import Label
 from ynet3d.preprocessing import PreparedCase
 from ynet3d.preprocessing.augmentation import Augmenter
 from ynet3d.recipes import Patches, Recipe
-from ynet3d.synthesis import LesionInserter
+from ynet3d.synthesis import Synthesiser, TissueMap
 
 #: Tells the random numbers of synthesis from those of the sample.
 _SYNTHESIS = 1
@@ -31,6 +31,7 @@ class Sampler:
     cases: Sequence[PreparedCase]
     recipe: Recipe
     augmenter: Augmenter
+    maps: Sequence[TissueMap] = ()  # what wholly synthetic samples are made of
 
     @property
     def steps_per_epoch(self) -> int:
@@ -65,8 +66,8 @@ class Sampler:
             image, label = _patch(image, centre, size), _patch(label, centre, size)
         if self.recipe.synthesis.wanted:
             # Numbers of its own: places and augmentation are those of a run without synthesis.
-            insert = LesionInserter(self.recipe.synthesis, self.recipe.preprocessing)
-            image, label = insert(image, label, np.random.default_rng([*seed, _SYNTHESIS]))
+            change = Synthesiser.of(self.recipe, self.maps)
+            image, label = change(image, label, np.random.default_rng([*seed, _SYNTHESIS]))
         return self.augmenter(
             torch.from_numpy(np.array(image))[None],
             torch.from_numpy(np.array(label))[None],
