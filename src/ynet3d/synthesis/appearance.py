@@ -25,14 +25,14 @@ _STEADY: dict[Tissue, Range] = {
     Tissue.FAT: (-115, -92),
     Tissue.MUSCLE: (48, 66),
     Tissue.BONE: (300, 700),
-    Tissue.MARROW: (130, 260),
+    Tissue.MARROW: (95, 210),
     Tissue.LUNG: (-880, -760),
     Tissue.CYST: (0, 15),
     Tissue.GALLBLADDER: (0, 22),
     Tissue.WALL: (50, 100),
     Tissue.CONTENT: (5, 55),
     Tissue.GAS: (-980, -900),
-    Tissue.SKIN: (0, 50),
+    Tissue.SKIN: (10, 60),
     Tissue.ORGAN: (25, 75),
 }
 #: In the order of `PHASES`.

@@ -148,7 +148,8 @@ def shape_of(
         deep = depth + tilt[0] * z + tilt[1] * y + tilt[2] * x + 0.16 * radius * wave
         core = mean(_fade(deep - radius * np.float32(1 - lesion.core), generator.uniform(2.0, 6.0)))
     elif lesion.kind == "calcified":
-        core = mean(_fade((wave - np.float32(generator.uniform(0.9, 1.5))) * 4, 2.0))
+        spots = smooth_field(generator, fine, [max(2.5, 0.3 * lesion.radius_mm) / s for s in step])
+        core = mean(_fade((spots - np.float32(generator.uniform(1.0, 1.6))) * 4, 2.0))
         core *= mean(_fade(depth, sharp))
     if lesion.kind in ("rim", "capsule"):
         width = generator.uniform(1.5, 3.5) if lesion.kind == "rim" else generator.uniform(0.8, 1.6)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from ynet3d.datasets import Case, open_dataset
 from ynet3d.datasets.layouts.ircadb_masks import IrcadbMasks
@@ -27,7 +28,7 @@ from ynet3d.synthesis.tissues import LIVER_RANGE, Tissue
 #: Voxels of a stored map, mm: pictures of coarser voxels show partial volume.
 MAP_SPACING: Spacing = (2.0, 1.25, 1.25)
 #: Raised when the same masks would give another map.
-_LAYOUT = 1
+_LAYOUT = 3
 _VOXELS_KEPT = 20_000
 #: How far beyond the liver a map reaches, along the body.
 _BEYOND_MM = 70.0
@@ -55,7 +56,16 @@ class MaskSource:
         return Case(name=self.name, patient=self.name, image=self.masks).fingerprint()
 
     def read(self) -> Structures:
-        """The masks on the grid of tissue maps."""
+        """The masks on the grid of tissue maps, without crumbs of liver far from the liver.
+
+        Raises:
+            InputError: unreadable, or no liver.
+        """
+        found = self._read()
+        found.masks["liver"] = _without_crumbs(found.masks["liver"])
+        return found
+
+    def _read(self) -> Structures:
         if self.masks is not None:
             return read_ircadb_structures(self.masks, spacing=MAP_SPACING)
         assert self.case is not None
@@ -163,6 +173,15 @@ def _some(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
     flat = np.flatnonzero(mask)
     step = max(1, len(flat) // _VOXELS_KEPT)
     return np.stack(np.unravel_index(flat[::step], mask.shape), axis=1).astype(np.int32)
+
+
+def _without_crumbs(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """`mask` without parts of less than a hundredth of the largest."""
+    pieces, count = ndimage.label(mask)
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1)
+    sizes[0] = 0
+    kept: npt.NDArray[np.bool_] = (sizes >= 0.01 * sizes.max())[pieces] & mask
+    return kept
 
 
 def _cropped(found: Structures) -> Structures:

@@ -30,10 +30,10 @@ def complete(found: Structures, generator: np.random.Generator) -> Tissues:
     tissue = np.zeros(body.shape, np.uint8)
     depth = _distance(body, found)
     bone = _filled_bones(masks["bone"], frame)
-    wall = _trunk(tissue, body, depth, frame, masks, bone, generator)
+    wall, skin_fat = _trunk(tissue, body, depth, frame, masks, bone, generator)
     cavity = (depth > wall) | _grown(masks["liver"], found, 4)
     tissue[cavity & body] = Tissue.FAT
-    back = _paint_back(tissue, frame, depth, generator)
+    back = _paint_back(tissue, frame, depth, skin_fat, generator)
     _paint_spine_surroundings(tissue, frame, cavity)
     cavity &= ~back
     roof = _diaphragm(frame, masks, cavity)
@@ -45,7 +45,7 @@ def complete(found: Structures, generator: np.random.Generator) -> Tissues:
         paint(tissue, frame, room & (tissue == Tissue.FAT), masks, generator)
     _paint_bones(tissue, masks["bone"], bone, frame, found)
     _paint_masks(tissue, masks, found)
-    tissue[body & (depth < 2.0)] = Tissue.SKIN
+    tissue[body & (depth < 2.6)] = Tissue.SKIN
     _paint_liver(tissue, masks)
     return tissue
 
@@ -66,16 +66,28 @@ def _grown(mask: Mask, found: Structures, by_mm: float) -> Mask:
 
 
 def _filled_bones(bone: Mask, frame: Frame) -> Mask:
-    """Bones as solids: masks of bone often hold the bright shell alone."""
+    """Bones as solids with the spinal canal; masks of bone often hold the bright shell alone."""
     steps = max(1, round(3.0 / frame.spacing[1]))
     disk = np.hypot(*np.mgrid[-steps : steps + 1, -steps : steps + 1]) <= steps
     solid = np.zeros_like(bone)
-    canal = (frame.x / 9) ** 2 + ((frame.y - 40 * frame.size) / 8) ** 2 < 1
+    middle = np.abs(frame.x[0, 0]) < 12 * frame.size
+    fronts = np.zeros(len(bone), np.float32)
     for index, plane in enumerate(bone):
         if plane.any():
             closed = ndimage.binary_closing(np.pad(plane, 8), disk)[8:-8, 8:-8]
             solid[index] = ndimage.binary_fill_holes(closed)
-    return (solid & ~canal) | bone
+        # The spine leans: its front is looked for in every slice, away from the sternum.
+        rows = np.flatnonzero(plane[:, middle].sum(axis=1) >= 3)
+        rows = rows[frame.y[0, rows, 0] > -35 * frame.size]
+        fronts[index] = frame.y[0, rows[0], 0] if len(rows) else np.nan
+    known = np.flatnonzero(np.isfinite(fronts))
+    if len(known):
+        fronts = np.interp(np.arange(len(bone)), known, fronts[known]).astype(np.float32)
+        fronts = ndimage.median_filter(fronts, 15)
+    behind = frame.y - np.nan_to_num(fronts)[:, None, None] - 39 * frame.size
+    canal = (frame.x / (9 * frame.size)) ** 2 + (behind / (8 * frame.size)) ** 2 < 1
+    result: Mask = solid & ~canal
+    return result
 
 
 def _trunk(
@@ -86,8 +98,8 @@ def _trunk(
     masks: dict[str, Mask],
     bone: Mask,
     generator: np.random.Generator,
-) -> FloatArray:
-    """Fat under the skin and the muscles of the wall; returns the wall's thickness (mm)."""
+) -> tuple[FloatArray, float]:
+    """Fat under the skin and the muscles of the wall; the wall's thickness and the fat's (mm)."""
     ribs = bone & (np.abs(frame.x) > 60 * frame.size)
     rib_depth = depth[ribs] if ribs.any() else depth[masks["liver"]]
     inner = float(np.clip(np.quantile(depth[masks["liver"]], 0.03), 10, 60))
@@ -107,11 +119,15 @@ def _trunk(
     tissue[muscle] = Tissue.MUSCLE
     layer = np.abs(depth - (thick + (0.45 + 0.12 * wave) * (wall - thick))) < 0.6 + 1.1 * fine
     tissue[muscle & layer] = Tissue.FAT  # fat planes between the muscles
-    return wall
+    return wall, fat
 
 
 def _paint_back(
-    tissue: Tissues, frame: Frame, depth: FloatArray, generator: np.random.Generator
+    tissue: Tissues,
+    frame: Frame,
+    depth: FloatArray,
+    skin_fat: float,
+    generator: np.random.Generator,
 ) -> Mask:
     """The long muscles beside the spine, with fat in them; returns where no cavity can be."""
     s, fine = frame.size, frame.field(generator, 6)
@@ -119,14 +135,10 @@ def _paint_back(
     erector = ((side - 32 * s) / (28 * s)) ** 2 + (
         (frame.y - 58 * s) / (19 * s)
     ) ** 2 < 1 + 0.1 * fine
-    behind = erector & (depth > 5)
+    behind = erector & (depth > skin_fat)
     tissue[behind] = Tissue.MUSCLE
-    tissue[behind & (fine > 1.6)] = Tissue.FAT
-    broad = (side < 105 * s) & (frame.y > (46 - 0.0016 * side**2) * s) & (depth > 6) & ~erector
-    flat = broad & (frame.y > (54 - 0.0016 * side**2) * s) & (fine < 1.0)
-    tissue[broad] = Tissue.FAT
-    tissue[flat & (depth > 9 + 3 * fine)] = Tissue.MUSCLE
-    blocked: Mask = behind | broad
+    tissue[behind & (np.abs(fine - 1.2) < 0.12)] = Tissue.FAT
+    blocked: Mask = behind
     return blocked
 
 
