@@ -123,6 +123,15 @@ def test_a_liver_alone_gets_a_body() -> None:
     assert (tissue[:, :, 0] == Tissue.AIR).all()
 
 
+def test_a_hole_in_the_liver_is_no_fat() -> None:
+    found = structures()
+    hole = np.zeros(found.shape, bool)
+    hole[10:14, 23:25, 18:20] = True
+    masks = {"liver": found.masks["liver"] & ~hole, "body": found.masks["body"]}
+    tissue = complete(Structures(SPACING, masks), np.random.default_rng(0))
+    assert np.isin(tissue[hole], (Tissue.VEIN, Tissue.GALLBLADDER)).all()
+
+
 def plain(appearance: Appearance) -> Appearance:
     return dataclasses.replace(appearance, grain=np.zeros_like(appearance.grain))
 

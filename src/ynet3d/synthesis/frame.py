@@ -37,7 +37,7 @@ class Frame:
 
     def ellipsoid(self, centre: Point, radii: Point, wave: FloatArray | float = 0.0) -> FloatArray:
         """Depth in parts of the radius: 1 in the centre, 0 on the surface; lengths times `size`."""
-        level = np.float32(0)
+        level: FloatArray = np.zeros(1, np.float32)
         for axis, middle, radius in zip((self.z, self.y, self.x), centre, radii, strict=True):
             level = level + ((axis - middle * self.size) / np.float32(radius * self.size)) ** 2
         return 1 - np.sqrt(level) + wave

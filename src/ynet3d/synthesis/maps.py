@@ -28,7 +28,7 @@ from ynet3d.synthesis.tissues import LIVER_RANGE, Tissue
 #: Voxels of a stored map, mm: pictures of coarser voxels show partial volume.
 MAP_SPACING: Spacing = (2.0, 1.25, 1.25)
 #: Raised when the same masks would give another map.
-_LAYOUT = 3
+_LAYOUT = 4
 _VOXELS_KEPT = 20_000
 #: How far beyond the liver a map reaches, along the body.
 _BEYOND_MM = 70.0

@@ -61,13 +61,13 @@ def stomach(
         ((-75, -62, 40), (30, 26, 42)),
         ((-98, -72, 0), (22, 20, 34)),
     ):
-        moved = np.array(centre) + generator.normal(0, 5, 3)
+        moved: FloatArray = np.array(centre) + generator.normal(0, 5, 3)
         size = tuple(float(r * wide * s) for r in radii)
         assert len(size) == 3
         _hollow(tissue, frame, room, moved * s, size, _filling(generator), generator)
     if generator.random() < 0.7:
-        centre = np.array([-75, -35, 108]) + generator.normal(0, 8, 3)
-        _hollow(tissue, frame, room, centre * s, (30 * s, 20 * s, 16 * s), "gas", generator)
+        bend = np.array([-75, -35, 108]) + generator.normal(0, 8, 3)
+        _hollow(tissue, frame, room, bend * s, (30 * s, 20 * s, 16 * s), "gas", generator)
 
 
 def kidneys(

@@ -68,7 +68,7 @@ def write_preview(
     if cases:
         picked = generator.permutation(len(cases))[:count]
         pairs = [_with_lesions(cases[int(i)], recipe, generator) for i in picked]
-        rows.append(("Real", [real for real, _ in pairs]))
+        rows.append(("As given", [real for real, _ in pairs]))
         rows.append(("The same, with synthetic lesions", [made for _, made in pairs]))
     if maps:
         change = Synthesiser(recipe.synthesis, recipe.preprocessing, None, maps)
@@ -121,7 +121,7 @@ def _draw(
     canvas = Canvas(
         columns * (width + _GAP) + _GAP, _HEAD + len(rows) * (height + _LINE + _GAP) + _GAP
     )
-    canvas.text(_GAP, _HEAD / 2, "Synthetic beside real CT, as the network sees it", size=17)
+    canvas.text(_GAP, _HEAD / 2, "Synthetic beside given slices, as a network sees them", size=17)
     for row, (title, tiles) in enumerate(rows):
         top = _HEAD + row * (height + _LINE + _GAP)
         canvas.text(_GAP, top + _LINE / 2, title, size=14)

@@ -44,6 +44,7 @@ def complete(found: Structures, generator: np.random.Generator) -> Tissues:
     for paint in (small_vessels, bowel, stomach, kidneys, soft_organs):
         paint(tissue, frame, room & (tissue == Tissue.FAT), masks, generator)
     _paint_bones(tissue, masks["bone"], bone, frame, found)
+    _paint_holes(tissue, frame, masks["liver"])
     _paint_masks(tissue, masks, found)
     tissue[body & (depth < 2.6)] = Tissue.SKIN
     _paint_liver(tissue, masks)
@@ -207,6 +208,16 @@ def _paint_bones(tissue: Tissues, bone: Mask, solid: Mask, frame: Frame, found: 
     tissue[solid] = Tissue.MARROW
     shell = solid & (_distance(solid, found) < 2.2)
     tissue[shell | (bone & (np.abs(frame.x) > 30 * frame.size))] = Tissue.BONE
+
+
+def _paint_holes(tissue: Tissues, frame: Frame, liver: Mask) -> None:
+    """What the liver encloses in a slice: the vena cava behind, the gallbladder in front."""
+    for index, plane in enumerate(liver):
+        holes = ndimage.binary_fill_holes(plane) & ~plane
+        if holes.any():
+            behind = holes & (frame.y[0] > -45 * frame.size)
+            tissue[index][behind] = Tissue.VEIN
+            tissue[index][holes & ~behind] = Tissue.GALLBLADDER
 
 
 def _paint_masks(tissue: Tissues, masks: dict[str, Mask], found: Structures) -> None:
