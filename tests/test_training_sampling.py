@@ -119,3 +119,39 @@ def test_schedule_of_minutes_ends_by_steps_or_minutes_whichever_is_first() -> No
     assert schedule.done(100, 1) == 1
     assert schedule.learning_rate(10, 60) == pytest.approx(0.5)
     assert schedule.learning_rate(10, 120) == pytest.approx(0)
+
+
+def test_synthetic_tumours_depend_on_seed_epoch_and_step_alone() -> None:
+    chosen = recipe(size=[16, 24, 32], liver_probability=1.0, tumour_probability=0.0)
+    preprocessing = {"window_hu": [-100, 200], "size": None, "spacing_mm": [4, 3, 3]}
+    with_tumours = Recipe.model_validate(
+        chosen.model_dump()
+        | {"preprocessing": preprocessing, "synthesis": {"tumour_probability": 1.0}}
+    )
+    assert chosen.patches is not None
+    cases = [liver_case(Path(tempfile.mkdtemp(dir=FOLDER.name)) / "case")]
+    plain, one, other = (
+        Sampler(cases, each, Augmenter(each.augmentation, size=chosen.patches.size))
+        for each in (chosen, with_tumours, with_tumours)
+    )
+    later = one.batch(1, 1)
+    epoch_of(other, 0)
+    for mine, theirs in zip(later, other.batch(1, 1), strict=True):
+        assert torch.equal(mine, theirs)
+    assert (later[1] == Label.TUMOUR).any()
+    assert later[0].dtype == torch.float32
+    assert later[1].dtype == torch.uint8
+    assert 0 <= float(later[0].min()) <= float(later[0].max()) <= 1
+    # The same patch as without synthesis, and another one at each step.
+    assert torch.equal(later[1] > 0, plain.batch(1, 1)[1] > 0)
+    assert not torch.equal(one.batch(0, 0)[0][0], one.batch(0, 0)[0][1])
+
+
+def liver_case(folder: Path) -> PreparedCase:
+    """A case that is mostly liver."""
+    label = np.zeros(SHAPE, np.uint8)
+    label[2:-2, 3:-3, 3:-3] = Label.LIVER
+    image = np.where(label, 0.6, 0.2) + np.random.default_rng(0).normal(0, 0.03, SHAPE)
+    folder.mkdir()
+    store_prepared(folder, image.astype(np.float32), label)
+    return load_prepared(folder.name, folder)

@@ -23,6 +23,7 @@ from ynet3d.cli import (
     networks,
     phantom,
     prediction,
+    synth,
     training,
 )
 from ynet3d.errors import YnetError
@@ -47,6 +48,7 @@ app.command("phantom")(phantom.phantom)
 app.command("demo")(demo.demo)
 app.command("real")(demo.real)
 app.add_typer(data.app, name="data")
+app.add_typer(synth.app, name="synth")
 
 
 def _version(wanted: bool) -> None:

@@ -32,6 +32,14 @@ def train(
     cache: Annotated[
         Path | None, typer.Option(help="Folder for preprocessed cases.  [default: OUT/cache]")
     ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(help="Masks to make CT of, if the recipe does.  [default: the labels]"),
+    ] = None,
+    leave_masks: Annotated[
+        list[str] | None,
+        typer.Option(help="A patient of --masks to leave out, such as one validated on."),
+    ] = None,
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
@@ -52,6 +60,8 @@ def train(
         licence=licence,
         resume=resume,
         cache=cache,
+        masks=masks,
+        leave_masks=leave_masks or [],
         device=device,
         progress=Progress(quiet=quiet),
     )

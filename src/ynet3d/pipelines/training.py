@@ -11,6 +11,7 @@ from ynet3d.errors import InputError
 from ynet3d.files import ensure_output_folder
 from ynet3d.progress import Progress
 from ynet3d.recipes import Recipe, load_recipe
+from ynet3d.synthesis import find_masks
 from ynet3d.training import TrainingData, TrainingResult, check_run, train
 from ynet3d.training.log import read_recipe
 
@@ -31,6 +32,8 @@ def train_on_dataset(
     licence: str | None = None,
     resume: bool = False,
     cache: Path | None = None,
+    masks: Path | None = None,
+    leave_masks: Sequence[str] = (),
     device: str = "auto",
     progress: Progress | None = None,
 ) -> TrainingResult:
@@ -38,7 +41,8 @@ def train_on_dataset(
 
     The split is that of the run when resuming, else `split_file`, else the paper's 100/15/15 by
     patient, seeded as the recipe is; it is saved in `out`. `labels`: a folder of labels elsewhere;
-    `licence`: of the data, where the data set does not say it.
+    `licence`: of the data, where the data set does not say it. `masks`: a data set whose masks
+    wholly synthetic samples are made of, less the patients named in `leave_masks`.
 
     Raises:
         InputError: data set, split, recipe or folder cannot be used.
@@ -59,6 +63,7 @@ def train_on_dataset(
         [dataset.case(name) for name in split.train],
         [dataset.case(name) for name in split.validation],
         licence or dataset.licence,
+        masks=[] if masks is None else find_masks(masks, leave_out=leave_masks),
     )
     check_run(data, out, chosen, resume=resume)  # before the split of a run is overwritten
     write_split(split, stored)

@@ -8,7 +8,9 @@ from ynet3d.recipes.schema import (
     Patches,
     Preprocessing,
     Recipe,
+    Synthesis,
     Training,
+    TumourKinds,
 )
 
 __all__ = [
@@ -18,7 +20,9 @@ __all__ = [
     "Patches",
     "Preprocessing",
     "Recipe",
+    "Synthesis",
     "Training",
+    "TumourKinds",
     "list_recipes",
     "load_recipe",
 ]

@@ -120,6 +120,54 @@ class Training(_Frozen):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
+Weight = Annotated[float, Field(ge=0.0)]
+
+
+class TumourKinds(_Frozen):
+    """How often each look of an inserted tumour is drawn, relative to the others."""
+
+    hypodense: Weight = 5.0
+    necrotic: Weight = 1.5  # a darker core
+    rim: Weight = 1.5  # hypodense with an enhancing rim
+    hyperdense: Weight = 1.2
+    capsule: Weight = 0.5  # a thin bright capsule
+    calcified: Weight = 0.3
+
+    @model_validator(mode="after")
+    def _check(self) -> TumourKinds:
+        if not any(self.model_dump().values()):
+            raise ValueError("all kinds have weight 0, expected at least one above 0")
+        return self
+
+
+class Synthesis(_Frozen):
+    """Synthetic tumours in the training samples, and wholly synthetic samples. All zero: none."""
+
+    tumour_probability: Probability = 0.0  # that a sample with liver gets tumours
+    tumours: tuple[PositiveInt, PositiveInt] = (1, 4)  # fewest and most in a sample
+    diameter_mm: tuple[PositiveFloat, PositiveFloat] = (4.0, 70.0)
+    diameter_median_mm: PositiveFloat = 12.0  # of a log-normal distribution ...
+    diameter_spread: PositiveFloat = 0.65  # ... and its standard deviation, of the logarithm
+    contrast_hu: tuple[PositiveFloat, PositiveFloat] = (10.0, 65.0)  # against the liver, either way
+    kinds: TumourKinds = TumourKinds()
+    mass_effect_probability: Probability = 0.3  # that a tumour of 15 mm or more displaces the liver
+    cyst_probability: Probability = 0.0  # that a sample with liver gets a cyst, which is liver
+    whole_probability: Probability = 0.0  # that a sample is made from a label map alone
+
+    @model_validator(mode="after")
+    def _check(self) -> Synthesis:
+        for name in ("tumours", "diameter_mm", "contrast_hu"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} is [{low}, {high}], expected [least, most]")
+        return self
+
+    @property
+    def wanted(self) -> bool:
+        """Whether any sample is changed."""
+        return max(self.tumour_probability, self.cyst_probability, self.whole_probability) > 0
+
+
 class Inference(_Frozen):
     """How a trained network is applied."""
 
@@ -137,5 +185,15 @@ class Recipe(_Frozen):
     preprocessing: Preprocessing = Preprocessing()
     augmentation: Augmentation = Augmentation()
     patches: Patches | None = None
+    synthesis: Synthesis = Synthesis()
     training: Training = Training()
     inference: Inference = Inference()
+
+    @model_validator(mode="after")
+    def _synthesis_knows_millimetres(self) -> Recipe:
+        if self.synthesis.wanted and self.preprocessing.spacing_mm is None:
+            raise ValueError(
+                "synthesis draws in millimetres: give preprocessing.spacing_mm, and set "
+                "preprocessing.size to null"
+            )
+        return self

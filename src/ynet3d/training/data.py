@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ynet3d.datasets import Case
+from ynet3d.progress import Progress
+from ynet3d.recipes import Recipe
+from ynet3d.synthesis import MaskSource, TissueMap, prepare_maps
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class TrainingData:
     training: Sequence[Case]
     validation: Sequence[Case]
     licence: str | None = None
+    masks: Sequence[MaskSource] = ()  # what CT is made of; none: of the training cases' labels
 
     def facts(self) -> dict[str, Any]:
         """For the JSON of the weights."""
@@ -26,6 +30,7 @@ class TrainingData:
             "licence": self.licence or "unknown: see the data set",
             "training_cases": [case.name for case in self.training],
             "validation_cases": [case.name for case in self.validation],
+            **({"synthesis_masks": [source.name for source in self.masks]} if self.masks else {}),
         }
 
 
@@ -38,3 +43,13 @@ class TrainingResult:
     epochs: int
     seconds: float
     finished: bool  # False: stopped by Ctrl-C, to be resumed
+
+
+def synthesis_maps(
+    data: TrainingData, cache: Path, recipe: Recipe, progress: Progress
+) -> list[TissueMap]:
+    """What the recipe's wholly synthetic samples are made of, from the cache or made now."""
+    if not recipe.synthesis.whole_probability:
+        return []
+    sources = data.masks or [MaskSource(case.name, case=case) for case in data.training]
+    return prepare_maps(sources, cache, progress=progress)

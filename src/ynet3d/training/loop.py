@@ -28,7 +28,7 @@ from ynet3d.recipes import Recipe
 from ynet3d.training.averaging import copy_of, follow
 from ynet3d.training.checkpoint import FILE as CHECKPOINT
 from ynet3d.training.checkpoint import RunState, load_checkpoint, save_checkpoint
-from ynet3d.training.data import TrainingData, TrainingResult
+from ynet3d.training.data import TrainingData, TrainingResult, synthesis_maps
 from ynet3d.training.log import RECIPE, RunLog, read_recipe, write_recipe
 from ynet3d.training.loss import make_loss
 from ynet3d.training.sampling import Sampler
@@ -121,7 +121,8 @@ class _Run:
         if wants_checkpoints(self.recipe, size, self.device):
             checkpoint_activations(self.network)
         augmenter = Augmenter(self.recipe.augmentation, size=size)
-        self.sampler = Sampler(cases, self.recipe, augmenter)
+        maps = synthesis_maps(self.data, cache, self.recipe, self.progress)
+        self.sampler = Sampler(cases, self.recipe, augmenter, maps)
         self.total_steps = self.recipe.training.epochs * self.sampler.steps_per_epoch
         self.schedule = Schedule(self.recipe.training, self.total_steps)
 

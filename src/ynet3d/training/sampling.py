@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,11 @@ from ynet3d.labels import Label
 from ynet3d.preprocessing import PreparedCase
 from ynet3d.preprocessing.augmentation import Augmenter
 from ynet3d.recipes import Patches, Recipe
+from ynet3d.synthesis import Synthesiser, TissueMap
+
+#: Tells the random numbers of synthesis from those of the sample.
+_SYNTHESIS = 1
+_Voxel = TypeVar("_Voxel", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,7 @@ class Sampler:
     cases: Sequence[PreparedCase]
     recipe: Recipe
     augmenter: Augmenter
+    maps: Sequence[TissueMap] = ()  # what wholly synthetic samples are made of
 
     @property
     def steps_per_epoch(self) -> int:
@@ -52,12 +59,15 @@ class Sampler:
 
     def _sample(self, index: int, seed: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         case, generator = self.cases[index], np.random.default_rng(seed)
-        image: npt.NDArray[np.generic] = case.image
-        label: npt.NDArray[np.generic] = case.label
+        image, label = case.image, case.label
         if self.recipe.patches is not None:
             centre = _patch_centre(case, image.shape, self.recipe.patches, generator)
             size = self.recipe.patches.size
             image, label = _patch(image, centre, size), _patch(label, centre, size)
+        if self.recipe.synthesis.wanted:
+            # Numbers of its own: places and augmentation are those of a run without synthesis.
+            change = Synthesiser.of(self.recipe, self.maps)
+            image, label = change(image, label, np.random.default_rng([*seed, _SYNTHESIS]))
         return self.augmenter(
             torch.from_numpy(np.array(image))[None],
             torch.from_numpy(np.array(label))[None],
@@ -86,8 +96,8 @@ def _patch_centre(
 
 
 def _patch(
-    array: npt.NDArray[np.generic], centre: npt.NDArray[np.intp], size: tuple[int, int, int]
-) -> npt.NDArray[np.generic]:
+    array: npt.NDArray[_Voxel], centre: npt.NDArray[np.intp], size: tuple[int, int, int]
+) -> npt.NDArray[_Voxel]:
     """The patch of `size` nearest to `centre` that lies inside; padded with 0 where none can."""
     corner = [
         int(np.clip(middle - want // 2, 0, max(0, have - want)))

@@ -48,7 +48,7 @@ class IrcadbMasks(LabelSource):
             if not is_tumour and not _LIVER.fullmatch(name):
                 continue
             found_liver |= not is_tumour
-            inside, k = _place(_decode(content, file), to_voxel, image, file)
+            inside, k = _place(decode_mask(content, file), to_voxel, image, file)
             # Whatever the order of the masks: liver never overwrites tumour.
             plane = label[:, :, k]
             value = Label.TUMOUR if is_tumour else Label.LIVER
@@ -88,7 +88,12 @@ def _is_wanted(mask: str) -> bool:
     return bool(_TUMOUR.fullmatch(mask) or _LIVER.fullmatch(mask))
 
 
-def _decode(content: bytes, file: str) -> tuple[Any, npt.NDArray[np.bool_]]:
+def decode_mask(content: bytes, file: str) -> tuple[Any, npt.NDArray[np.bool_]]:
+    """Header and mask (rows, columns) of one slice; `file` names it in errors.
+
+    Raises:
+        InputError: it is no DICOM slice with a position.
+    """
     import pydicom
 
     try:
