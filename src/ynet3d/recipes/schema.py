@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -36,6 +37,12 @@ def _one_sentence(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
 Scalar = int | float | bool | str
 #: A network's option; lists become tuples, so that a recipe stays frozen.
 Option = Annotated[Scalar | tuple[Scalar | tuple[Scalar, ...], ...], WrapValidator(_one_sentence)]
+
+
+def _each_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("expected each value once")
+    return values
 
 
 class _Frozen(BaseModel):
@@ -124,6 +131,10 @@ class Inference(_Frozen):
     """How a trained network is applied."""
 
     overlap: Fraction = 0.25  # of neighbouring windows, when the recipe has patches
+    window_weights: Literal["gaussian", "constant"] = "gaussian"  # of voxels in a window
+    #: Mean over the image and its mirror images along these axes: 2, 4 or 8 times the work.
+    mirror: Annotated[tuple[Literal["D", "H", "W"], ...], AfterValidator(_each_once)] = ()
+    tumour_bias: float = 0.0  # added to the logit of tumour; above 0: more tumour
     largest_liver_component: bool = False  # keep the largest connected organ only
     minimum_tumour_ml: Annotated[float, Field(ge=0.0)] = 0.0  # smaller tumours become liver
 
