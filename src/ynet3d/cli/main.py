@@ -22,6 +22,7 @@ from ynet3d.cli import (
     phantom,
     prediction,
     training,
+    tuning,
 )
 from ynet3d.errors import YnetError
 
@@ -36,6 +37,7 @@ app.command("predict")(prediction.predict)
 app.command("evaluate")(evaluation.evaluate)
 app.command("compare")(compare.compare)
 app.command("train")(training.train)
+app.command("tune")(tuning.tune)
 app.command("experiment")(experiment.experiment)
 app.command("networks")(networks.networks)
 app.command("bench")(bench.bench)

@@ -20,9 +20,19 @@ def predict(
     ],
     out: Out,
     weights: Annotated[
-        Path,
-        typer.Option("--weights", "-w", help="A .safetensors file, or a run of `ynet3d train`."),
+        list[Path],
+        typer.Option(
+            "--weights",
+            "-w",
+            help="A .safetensors file, or a run of `ynet3d train`; several times: their mean.",
+        ),
     ],
+    refine: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Weights of a second stage, applied to the box of the liver that --weights find."
+        ),
+    ] = None,
     device: Device = "auto",
     series: Annotated[
         str | None, typer.Option(help="SeriesInstanceUID, if not the axial CT with most slices.")
@@ -40,6 +50,7 @@ def predict(
         inputs,
         out,
         weights=weights,
+        refine=refine or None,
         device=device,
         series=series,
         hu_offset=hu_offset,
