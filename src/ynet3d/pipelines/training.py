@@ -14,7 +14,7 @@ from ynet3d.recipes import Recipe, load_recipe
 from ynet3d.training import TrainingData, TrainingResult, check_run, train
 from ynet3d.training.log import read_recipe
 
-SPLIT = "split.json"
+_SPLIT = "split.json"
 
 
 def train_on_dataset(
@@ -46,7 +46,7 @@ def train_on_dataset(
     dataset = open_dataset(dataset_path, kind=kind, labels=labels)
     chosen = _recipe(out, recipe, network, changes, resume)
     ensure_output_folder(out)
-    stored = out / SPLIT
+    stored = out / _SPLIT
     earlier = read_split(stored, dataset=dataset) if resume and stored.is_file() else None
     split = _split(dataset, split_file, fold, earlier, chosen.training.seed)
     if earlier and (split.train, split.validation) != (earlier.train, earlier.validation):

@@ -24,13 +24,13 @@ from ynet3d.inference.choosing import (
     choose,
     score_case,
 )
-from ynet3d.pipelines.training import SPLIT
 from ynet3d.preprocessing import to_network_grid
 from ynet3d.preprocessing.cache import prepared_part
 from ynet3d.progress import Progress
 from ynet3d.volumes import check_ct
 from ynet3d.weights import Weights, load_weights
 
+_SPLIT = "split.json"  # in a run; not from pipelines.training, which needs MONAI
 _RULE = (
     "Dice on the scans' own grids, means over the validation cases; score is the mean of liver and "
     "tumour, where a case without tumour counts 1 for tumour if none is claimed, else 0. "
@@ -66,9 +66,9 @@ def tune_run(
     progress = progress or Progress(quiet=True)
     weights = load_weights(run)
     dataset = open_dataset(dataset_path, kind=kind, labels=labels)
-    split = weights.path.parent / SPLIT
+    split = weights.path.parent / _SPLIT
     if not split.is_file():
-        raise InputError(f"The run {run} has no {SPLIT}: give a folder made by `ynet3d train`.")
+        raise InputError(f"The run {run} has no {_SPLIT}: give a folder made by `ynet3d train`.")
     cases = [dataset.case(name) for name in read_split(split, dataset=dataset).validation]
     if len(cases) < 2:
         raise InputError(
