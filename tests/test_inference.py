@@ -1,4 +1,4 @@
-"""Inference: windows as MONAI runs them, cleaning by its rules, labels on the scan's own grid."""
+"""Inference: windows that are counted, cleaning by its rules, labels on the scan's own grid."""
 
 from __future__ import annotations
 

@@ -26,8 +26,22 @@ GREY = Augmentation(
     noise_probability=0.7,
     low_resolution_probability=0.7,
 )
-EVERYTHING = Augmentation(**(MOVING.model_dump() | GREY.model_dump(exclude_defaults=True)))
-SOME = {"moving": MOVING, "grey": GREY, "everything": EVERYTHING}
+STRONG = Augmentation(
+    gamma=0.5,
+    gamma_probability=0.7,
+    contrast=0.5,
+    contrast_probability=0.7,
+    brightness=0.3,
+    brightness_probability=0.7,
+    blur_voxels=1.5,
+    blur_probability=0.7,
+)
+EVERYTHING = Augmentation(
+    **MOVING.model_dump(exclude_defaults=True),
+    **GREY.model_dump(exclude_defaults=True),
+    **STRONG.model_dump(exclude_defaults=True),
+)
+SOME = {"moving": MOVING, "grey": GREY, "strong": STRONG, "everything": EVERYTHING}
 
 
 def liver_with_tumour() -> tuple[torch.Tensor, torch.Tensor]:
@@ -114,9 +128,10 @@ def test_image_and_label_move_together(seed: int) -> None:
     assert not torch.equal(label, liver_with_tumour()[1])
 
 
-def test_grey_values_change_and_labels_do_not() -> None:
+@pytest.mark.parametrize("name", ["grey", "strong"])
+def test_grey_values_change_and_labels_do_not(name: str) -> None:
     image, label = texture(), liver_with_tumour()[1]
-    augmenter = Augmenter(GREY, size=SIZE)
+    augmenter = Augmenter(SOME[name], size=SIZE)
     for seed in range(5):
         new_image, new_label = augmenter(image.clone(), label.clone(), seed=seed)
         assert torch.equal(new_label, label)

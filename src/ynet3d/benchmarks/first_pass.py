@@ -17,7 +17,7 @@ from ynet3d.progress import Progress
 def main(weights: str, cache: str) -> None:
     """The first logits of a scan of 64 x 128 x 128 voxels on the network grid."""
     predictor = Predictor(weights, device="cpu", runtime="openvino", cache=Path(cache))
-    shape, running = predictor.prepare((64, 128, 128), Progress(quiet=True))
+    shape, (running,) = predictor.prepare((64, 128, 128), Progress(quiet=True))
     running.forward(torch.zeros(shape))
 
 

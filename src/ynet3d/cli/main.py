@@ -25,6 +25,7 @@ from ynet3d.cli import (
     prediction,
     synth,
     training,
+    tuning,
 )
 from ynet3d.errors import YnetError
 
@@ -39,6 +40,7 @@ app.command("predict")(prediction.predict)
 app.command("evaluate")(evaluation.evaluate)
 app.command("compare")(compare.compare)
 app.command("train")(training.train)
+app.command("tune")(tuning.tune)
 app.command("experiment")(experiment.experiment)
 app.command("cross-validate")(cross_validate.cross_validate)
 app.command("export")(export.export)

@@ -20,9 +20,19 @@ def predict(
     ],
     out: Out,
     weights: Annotated[
-        Path,
-        typer.Option("--weights", "-w", help="A .safetensors file, or a run of `ynet3d train`."),
+        list[Path],
+        typer.Option(
+            "--weights",
+            "-w",
+            help="A .safetensors file, or a run of `ynet3d train`; several times: their mean.",
+        ),
     ],
+    refine: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Weights of a second stage, applied to the box of the liver that --weights find."
+        ),
+    ] = None,
     device: Device = "auto",
     runtime: Annotated[
         str,
@@ -56,6 +66,7 @@ def predict(
         inputs,
         out,
         weights=weights,
+        refine=refine or None,
         device=device,
         runtime=runtime,
         precision=precision,

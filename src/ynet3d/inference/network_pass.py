@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from ynet3d.devices import explained_memory_errors
+from ynet3d.inference.sliding_window import sliding_window, window_corners
+from ynet3d.labels import Label
 from ynet3d.recipes import Recipe
 
 _WINDOWS_AT_ONCE = 2  # see `devices.channels_last`
+_AXES = {"D": 2, "H": 3, "W": 4}
 _ADVICE = (
     "the network does not fit; close other programs, use --device cpu, "
     "or a recipe with smaller patches"
@@ -28,33 +32,48 @@ def network_logits(
     """Logits (classes, D, H, W), float32 on the CPU, for `image` (D, H, W) in [0, 1].
 
     `forward` is the network: windows (N, 1, D, H, W), N as `pass_shape` says or fewer, to logits.
-    With patches in the recipe: windows of that size, blended with Gaussian weights (MONAI).
-    `after_window` is called with the number of windows done after each pass of the network.
+    With patches in the recipe: windows of that size, blended as `inference.window_weights` says.
+    `after_window` is called with the number of windows done after each batch of them.
     """
-    batch = torch.from_numpy(np.array(image))[None, None]
+    inference = recipe.inference
+    axes = [_AXES[axis] for axis in inference.mirror]
+
+    def once(windows: torch.Tensor) -> torch.Tensor:
+        return forward(windows).float().cpu()
 
     def run(windows: torch.Tensor) -> torch.Tensor:
-        logits = forward(windows)
+        logits = _mirrored(once, windows, axes)
         if after_window is not None:
             after_window(len(windows))
-        return logits.float().cpu()
+        return logits
 
     with torch.inference_mode(), explained_memory_errors(_ADVICE):
+        scan = torch.from_numpy(np.array(image))
         if recipe.patches is None:
-            return run(batch)[0]
-        # Here, because importing MONAI takes two seconds, and whole scans do without.
-        from monai.inferers import sliding_window_inference
+            logits = run(scan[None, None])[0]
+        else:
+            logits = sliding_window(
+                run,
+                scan,
+                recipe.patches.size,
+                overlap=inference.overlap,
+                weighting=inference.window_weights,
+                at_once=_WINDOWS_AT_ONCE,
+            )
+        if inference.tumour_bias:
+            logits[Label.TUMOUR] += inference.tumour_bias
+        return logits
 
-        logits = sliding_window_inference(
-            batch,
-            roi_size=recipe.patches.size,
-            sw_batch_size=_WINDOWS_AT_ONCE,
-            predictor=run,
-            overlap=recipe.inference.overlap,
-            mode="gaussian",
-        )
-        assert isinstance(logits, torch.Tensor)  # one output, not several
-        return logits[0]
+
+def _mirrored(
+    run: Callable[[torch.Tensor], torch.Tensor], windows: torch.Tensor, axes: Sequence[int]
+) -> torch.Tensor:
+    """Mean over `windows` (N, 1, D, H, W) as they are and mirrored along all subsets of `axes`."""
+    logits = run(windows)
+    for count in range(1, len(axes) + 1):
+        for flipped in itertools.combinations(axes, count):
+            logits = logits + run(windows.flip(flipped)).flip(flipped)
+    return logits / 2 ** len(axes) if axes else logits
 
 
 def pass_shape(shape: tuple[int, int, int], recipe: Recipe) -> tuple[int, int, int, int, int]:
@@ -65,11 +84,7 @@ def pass_shape(shape: tuple[int, int, int], recipe: Recipe) -> tuple[int, int, i
 
 
 def count_windows(shape: tuple[int, int, int], recipe: Recipe) -> int:
-    """Passes of the network that a scan of `shape` (D, H, W) on the network grid takes."""
+    """Windows that a scan of `shape` (D, H, W) on the network grid is cut into; 1 if it is not."""
     if recipe.patches is None:
         return 1
-    count = 1
-    for have, want in zip(shape, recipe.patches.size, strict=True):
-        step = max(1, int(want * (1 - recipe.inference.overlap)))
-        count *= 1 + max(0, -(-(have - want) // step))
-    return count
+    return len(window_corners(shape, recipe.patches.size, overlap=recipe.inference.overlap))

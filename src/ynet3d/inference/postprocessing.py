@@ -9,15 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from ynet3d.components import bounding_box, label_components
+from ynet3d.inference.liver_closing import drop_tumours_outside
 from ynet3d.labels import Label
 from ynet3d.recipes import Inference
 from ynet3d.volumes import Volume
 
 
 def postprocess(label: Volume, inference: Inference) -> Volume:
-    """Keep the largest organ and drop tiny tumours, if `inference` says so; changes in place."""
+    """Keep the largest organ, drop tumours outside of it and tiny ones, in this order and in place.
+
+    As far as `inference` says so.
+    """
     if inference.largest_liver_component:
         _keep_largest_organ(label.array)
+    if inference.tumours_inside_liver:
+        drop_tumours_outside(label.array, label.spacing)
     if inference.minimum_tumour_ml > 0:
         # The tolerance keeps a lesion of exactly that volume, whatever the product rounds to.
         _drop_small_tumours(label.array, (inference.minimum_tumour_ml - 1e-9) / label.voxel_ml)

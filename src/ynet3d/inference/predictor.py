@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from ynet3d.devices import channels_last, choose_device, explained_memory_errors
+from ynet3d.errors import InputError
+from ynet3d.inference.ensemble import OneOrMore, load_members, mean_logits
 from ynet3d.inference.network_pass import count_windows, network_logits, pass_shape
 from ynet3d.inference.postprocessing import postprocess
 from ynet3d.inference.runtimes import Running, RuntimeChooser
 from ynet3d.preprocessing import labels_on_source_grid, network_shape, to_network_grid
 from ynet3d.progress import Progress
 from ynet3d.volumes import Volume, check_ct
-from ynet3d.weights import Weights, load_weights
 
 _ADVICE = "close other programs, use --device cpu, or a machine with more memory"
 
@@ -21,12 +22,13 @@ class Predictor:
 
     def __init__(
         self,
-        weights: Weights | str | Path,
+        weights: OneOrMore,
         *,
         device: str = "auto",
         runtime: str = "auto",
         precision: str = "auto",
         cache: Path | None = None,
+        in_liver_box: bool = False,
     ) -> None:
         """Load the network.
 
@@ -37,25 +39,37 @@ class Predictor:
                 PyTorch in float32 (`inference.runtimes`).
             precision: auto, training (unchecked), fp32, bf16 or int8.
             cache: where converted networks are kept, by default the user's cache folder.
+            in_liver_box: the volumes will be boxes around livers (`TwoStagePredictor`).
+
+        Several weights predict together: the mean of their probabilities, cleaned as the recipe of
+        the first says.
 
         Raises:
-            InputError: the weights cannot be used, or the device is not there.
+            InputError: the weights cannot be used, alone or together, or the device is not there.
         """
         self.device = choose_device(device)
-        self.weights = weights if isinstance(weights, Weights) else load_weights(weights)
+        self.members = load_members(weights)
+        self.weights = self.members[0]
+        if self.weights.recipe.preprocessing.crop_to_liver_mm is not None and not in_liver_box:
+            raise InputError(
+                f"The weights {self.weights.path} know only the surroundings of the liver: give "
+                "weights for whole scans, and these as the second stage (--refine)."
+            )
         with explained_memory_errors(f"the network does not fit on {self.device}; {_ADVICE}"):
-            network = channels_last(self.weights.network, self.device).eval()
-        self._chooser = RuntimeChooser(
-            network,
-            self.weights.recipe,
-            checksum=self.weights.facts.get("sha256"),
-            device=self.device,
-            runtime=runtime,
-            precision=precision,
-            cache=cache,
-        )
-        #: What the last volume was predicted with.
-        self.running: Running | None = None
+            self._choosers = [
+                RuntimeChooser(
+                    channels_last(member.network, self.device).eval(),
+                    member.recipe,
+                    checksum=member.facts.get("sha256"),
+                    device=self.device,
+                    runtime=runtime,
+                    precision=precision,
+                    cache=cache,
+                )
+                for member in self.members
+            ]
+        #: What the last volume was predicted with, one for each of the weights.
+        self.running: list[Running] = []
 
     def __call__(
         self, volume: Volume, *, progress: Progress | None = None, checked: bool = False
@@ -76,13 +90,13 @@ class Predictor:
 
     def prepare(
         self, shape: tuple[int, int, int], progress: Progress
-    ) -> tuple[tuple[int, int, int, int, int], Running]:
-        """The network ready for scans of `shape` (D, H, W) on its grid, and what goes in at once.
+    ) -> tuple[tuple[int, int, int, int, int], list[Running]]:
+        """What goes in at once for scans of `shape` (D, H, W) on the network grid, and networks.
 
         Converted and checked the first time, which takes seconds to minutes, then kept on disk.
         """
         windows = pass_shape(shape, self.weights.recipe)
-        return windows, self._chooser.open(windows, progress)
+        return windows, [chooser.open(windows, progress) for chooser in self._choosers]
 
     def _predict(self, volume: Volume, progress: Progress) -> Volume:
         recipe = self.weights.recipe
@@ -90,18 +104,9 @@ class Predictor:
         windows = count_windows(shape, recipe)
         _, self.running = self.prepare(shape, progress)
         image = to_network_grid(volume, recipe.preprocessing)
-        with progress.task("Predicting", total=windows) as task:
-            logits = network_logits(self.running.forward, image, recipe, after_window=task.advance)
+        with progress.task("Predicting", total=windows * len(self.members)) as task:
+            logits = mean_logits(
+                network_logits(running.forward, image, member.recipe, after_window=task.advance)
+                for running, member in zip(self.running, self.members, strict=True)
+            )
         return postprocess(labels_on_source_grid(logits, volume), recipe.inference)
-
-
-def predict(
-    volume: Volume,
-    *,
-    weights: str | Path | Weights,
-    device: str = "auto",
-    runtime: str = "auto",
-    precision: str = "auto",
-) -> Volume:
-    """Liver and tumours of a CT: label map on the grid of `volume` (HU), see `Predictor`."""
-    return Predictor(weights, device=device, runtime=runtime, precision=precision)(volume)

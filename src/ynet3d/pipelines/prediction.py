@@ -17,7 +17,8 @@ import numpy as np
 from ynet3d.devices import explained_memory_errors
 from ynet3d.errors import InputError, YnetError
 from ynet3d.files import ensure_output_folder, write_json
-from ynet3d.inference import Predictor
+from ynet3d.inference import Predictor, TwoStagePredictor, make_predictor
+from ynet3d.inference.ensemble import OneOrMore
 from ynet3d.labels import RESEARCH_USE
 from ynet3d.progress import Progress
 from ynet3d.reporting import save_overlay, save_surface, statistics
@@ -59,7 +60,8 @@ def predict_files(
     inputs: Sequence[str | Path],
     out: str | Path,
     *,
-    weights: Weights | str | Path,
+    weights: OneOrMore,
+    refine: OneOrMore | None = None,
     device: str = "auto",
     runtime: str = "auto",
     precision: str = "auto",
@@ -73,7 +75,8 @@ def predict_files(
     Args:
         inputs: volume files, DICOM folders, zips, or folders of volume files.
         out: folder for the files of one input, or for a folder for each of several.
-        weights: a `.safetensors` file or a run folder, or loaded weights.
+        weights: a `.safetensors` file or a run folder, or loaded weights; several predict together.
+        refine: those of the second stage, which sees only the box of the liver that `weights` find.
         device, runtime, precision, cache: what the network runs on and in, see `Predictor`.
         series: DICOM SeriesInstanceUID, where an input has several.
         hu_offset: added to the voxels (HU) of each scan, for files that store HU + 1024 or such.
@@ -88,7 +91,9 @@ def predict_files(
     progress = progress or Progress(quiet=True)
     scans = [scan for item in inputs for scan in _scans(Path(item))]
     targets = _targets(scans, ensure_output_folder(out))
-    predictor = Predictor(weights, device=device, runtime=runtime, precision=precision, cache=cache)
+    predictor = make_predictor(
+        weights, refine=refine, device=device, runtime=runtime, precision=precision, cache=cache
+    )
     done: list[FilePrediction] = []
     failed: list[FailedPrediction] = []
     for scan, (name, folder) in zip(scans, targets, strict=True):
@@ -147,7 +152,7 @@ def _shifted(volume: Volume, hu_offset: int) -> Volume:
 
 
 def _predict_one(
-    predictor: Predictor,
+    predictor: Predictor | TwoStagePredictor,
     volume: Volume,
     notes: list[str],
     name: str,
@@ -175,7 +180,8 @@ def _predict_one(
             "training_data": predictor.weights.facts.get("training_data", {}).get("name"),
             "licence": predictor.weights.facts.get("training_data", {}).get("licence"),
         },
-        "runtime": None if predictor.running is None else predictor.running.as_json(),
+        "runtime": [running.as_json() for running in predictor.running],
+        **_others(predictor),
         "notice": RESEARCH_USE,
     }
     staging: Path | None = None
@@ -200,6 +206,19 @@ def _predict_one(
             with suppress(OSError):  # leave no empty folder of a scan that failed
                 folder.rmdir()
     return FilePrediction(name, scan, folder, content)
+
+
+def _others(predictor: Predictor | TwoStagePredictor) -> dict[str, Any]:
+    """The other weights of an ensemble, and those of the second stage."""
+
+    def named(members: Sequence[Weights]) -> list[dict[str, Any]]:
+        return [{"file": str(m.path), "sha256": m.facts.get("sha256")} for m in members]
+
+    first = predictor.coarse if isinstance(predictor, TwoStagePredictor) else predictor
+    others = {"ensemble_with": named(first.members[1:])}
+    if isinstance(predictor, TwoStagePredictor):
+        others["refined_by"] = named(predictor.fine.members)
+    return {name: members for name, members in others.items() if members}
 
 
 def _scans(path: Path) -> list[Path]:

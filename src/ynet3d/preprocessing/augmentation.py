@@ -16,6 +16,7 @@ from monai.transforms import (
     Transform,
 )
 
+from ynet3d.preprocessing.intensity import RandomIntensity
 from ynet3d.recipes import Augmentation
 
 _BOTH = ("image", "label")
@@ -69,6 +70,9 @@ def _transforms(augmentation: Augmentation, size: tuple[int, int, int]) -> list[
                 "image", prob=augmentation.low_resolution_probability, zoom_range=(0.5, 1.0)
             )
         )
+    grey = RandomIntensity(augmentation)
+    if grey.any:
+        chosen.append(grey)
     if augmentation.intensity_shift_probability:
         chosen.append(
             RandShiftIntensityd(

@@ -18,12 +18,13 @@ import numpy.typing as npt
 import torch
 
 from ynet3d.datasets import Case
-from ynet3d.errors import YnetError
+from ynet3d.errors import InputError, YnetError
 from ynet3d.labels import Label
+from ynet3d.preprocessing.cropping import cropped, liver_box
 from ynet3d.preprocessing.grid import label_to_network_grid, to_network_grid
 from ynet3d.progress import Progress
 from ynet3d.recipes import Preprocessing
-from ynet3d.volumes import check_ct
+from ynet3d.volumes import Volume, check_ct
 
 #: Raised when the stored arrays change their meaning, so that old entries are not taken for new.
 _LAYOUT = 1
@@ -105,9 +106,12 @@ class CaseCache:
         return load_prepared(case.name, entry)
 
     def _key(self, case: Case) -> str:
+        preprocessing = self._preprocessing.model_dump()
+        if preprocessing["crop_to_liver_mm"] is None:
+            del preprocessing["crop_to_liver_mm"]  # as before there was one: old entries stay good
         what = {
             "layout": _LAYOUT,
-            "preprocessing": self._preprocessing.model_dump(),
+            "preprocessing": preprocessing,
             "case": case.fingerprint(),
         }
         text = json.dumps(what, sort_keys=True).encode()
@@ -116,8 +120,11 @@ class CaseCache:
     def _store(self, case: Case, entry: Path) -> None:
         image_volume = case.read_image()
         check_ct(image_volume)
-        image = to_network_grid(image_volume, self._preprocessing)
         label_volume = case.read_label(image=image_volume)
+        image_volume, label_volume = prepared_part(
+            image_volume, label_volume, self._preprocessing, name=case.name
+        )
+        image = to_network_grid(image_volume, self._preprocessing)
         del image_volume
         label = label_to_network_grid(label_volume, self._preprocessing)
         try:
@@ -135,6 +142,25 @@ class CaseCache:
             raise YnetError(
                 f"The cache {entry.parent} could not be written: {error.strerror}."
             ) from error
+
+
+def prepared_part(
+    image: Volume, label: Volume, preprocessing: Preprocessing, *, name: str
+) -> tuple[Volume, Volume]:
+    """What of a case is trained and validated on: all of it, or the box around its liver.
+
+    Raises:
+        InputError: it should be cropped to the liver and has none.
+    """
+    if preprocessing.crop_to_liver_mm is None:
+        return image, label
+    box = liver_box(label, preprocessing.crop_to_liver_mm)
+    if box is None:
+        raise InputError(
+            f"The case {name} has no liver to crop to (preprocessing.crop_to_liver_mm): leave it "
+            "out of the split."
+        )
+    return cropped(image, box), cropped(label, box)
 
 
 def store_prepared(

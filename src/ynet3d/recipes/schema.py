@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -38,6 +39,35 @@ Scalar = int | float | bool | str
 Option = Annotated[Scalar | tuple[Scalar | tuple[Scalar, ...], ...], WrapValidator(_one_sentence)]
 
 
+def _each_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("expected each value once")
+    return values
+
+
+def _losses(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        checked = validate(value)
+    except ValidationError:
+        checked = {}
+    if not checked or (isinstance(checked, dict) and set(checked) == {"blob"}):
+        raise ValueError(
+            "a loss is dice_cross_entropy, dice, cross_entropy, focal or tversky, or several with "
+            "their weights above 0, as {dice: 1, focal: 0.5, blob: 1}; blob not alone, as it "
+            "knows tumours only"
+        )
+    return checked
+
+
+LossName = Literal["dice", "cross_entropy", "focal", "tversky", "blob"]
+#: One loss by name, or the sum of several with their weights.
+Loss = Annotated[
+    Literal["dice_cross_entropy", "dice", "cross_entropy", "focal", "tversky"]
+    | dict[LossName, PositiveFloat],
+    WrapValidator(_losses),
+]
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -56,6 +86,8 @@ class Preprocessing(_Frozen):
     window_hu: tuple[float, float] = (-175.0, 250.0)  # mapped to [0, 1], clipped outside
     size: Size | None = (64, 256, 256)  # resize every scan to this many voxels (the paper) ...
     spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None  # ... or to this
+    #: Only the liver's box, wider by this on all sides: for the second stage (`--refine`).
+    crop_to_liver_mm: Annotated[float, Field(ge=0.0)] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Preprocessing:
@@ -80,6 +112,14 @@ class Augmentation(_Frozen):
     noise: Fraction = 0.0  # standard deviation at most, of the window's width
     noise_probability: Probability = 0.0
     low_resolution_probability: Probability = 0.0  # resampled to half and back ("resampling")
+    gamma: Annotated[float, Field(ge=0.0)] = 0.0  # 0.5: grey values to a power in [1/1.5, 1.5]
+    gamma_probability: Probability = 0.0
+    contrast: Annotated[float, Field(ge=0.0)] = 0.0  # 0.5: [1/1.5, 1.5] times as far from the mean
+    contrast_probability: Probability = 0.0
+    brightness: Annotated[float, Field(ge=0.0)] = 0.0  # 0.5: grey values times [1/1.5, 1.5]
+    brightness_probability: Probability = 0.0
+    blur_voxels: Annotated[float, Field(ge=0.0, le=5.0)] = 0.0  # standard deviation at most
+    blur_probability: Probability = 0.0
 
 
 class Patches(_Frozen):
@@ -107,9 +147,12 @@ class Training(_Frozen):
     learning_rate: PositiveFloat = 1e-4
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     warmup_steps: Annotated[int, Field(ge=0)] = 0
-    loss: Literal["dice_cross_entropy", "dice", "cross_entropy"] = "dice_cross_entropy"
-    dice_includes_background: bool = True
-    dice_over_batch: bool = False  # one Dice over all samples of the batch
+    loss: Loss = "dice_cross_entropy"  # or losses and their weights: {dice: 1, focal: 0.5}
+    dice_includes_background: bool = True  # Tversky as well
+    dice_over_batch: bool = False  # one Dice over all samples of the batch; Tversky as well
+    focal_gamma: Annotated[float, Field(ge=0.0)] = 2.0  # 0: cross-entropy
+    tversky_alpha: PositiveFloat = 0.3  # weight of what is claimed but is not there
+    tversky_beta: PositiveFloat = 0.7  # weight of what is there but is not found
     class_weights: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (1.0, 1.0, 1.0)
     gradient_clip: PositiveFloat | None = None  # largest norm of the gradient
     ema_decay: Fraction = 0.0  # exponential moving average of the weights; 0: none
@@ -117,7 +160,16 @@ class Training(_Frozen):
     mixed_precision: bool = True  # bfloat16, where the device computes in it
     #: Compute maps twice instead of keeping them: less memory, longer steps, the same gradients.
     checkpoint_activations: bool | Literal["auto"] = "auto"  # auto: if they would fill half a GPU
+    deep_supervision: bool = False  # the decoder's coarser stages learn the label as well
     seed: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """Each loss that is trained on, and its weight in the sum."""
+        if isinstance(self.loss, str):
+            names = ["dice", "cross_entropy"] if self.loss == "dice_cross_entropy" else [self.loss]
+            return dict.fromkeys(names, 1.0)
+        return {str(name): weight for name, weight in self.loss.items()}
 
 
 Weight = Annotated[float, Field(ge=0.0)]
@@ -172,7 +224,12 @@ class Inference(_Frozen):
     """How a trained network is applied."""
 
     overlap: Fraction = 0.25  # of neighbouring windows, when the recipe has patches
+    window_weights: Literal["gaussian", "constant"] = "gaussian"  # of voxels in a window
+    #: Mean over the image and its mirror images along these axes: 2, 4 or 8 times the work.
+    mirror: Annotated[tuple[Literal["D", "H", "W"], ...], AfterValidator(_each_once)] = ()
+    tumour_bias: float = 0.0  # added to the logit of tumour; above 0: more tumour
     largest_liver_component: bool = False  # keep the largest connected organ only
+    tumours_inside_liver: bool = False  # drop those of which most lies outside the closed liver
     minimum_tumour_ml: Annotated[float, Field(ge=0.0)] = 0.0  # smaller tumours become liver
 
 

@@ -37,9 +37,13 @@ def save_checkpoint(
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
     average: dict[str, torch.Tensor] | None,
+    supervision: nn.Module | None = None,
 ) -> None:
     """Write the checkpoint of a run atomically."""
     tensors = {f"network/{name}": value for name, value in network.state_dict().items()}
+    if supervision is not None:
+        heads = supervision.state_dict().items()
+        tensors |= {f"supervision/{name}": value for name, value in heads}
     for index, values in optimiser.state_dict()["state"].items():
         for name, value in values.items():
             tensors[f"optimiser/{index}/{name}"] = torch.as_tensor(value)
@@ -55,8 +59,9 @@ def load_checkpoint(
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
     average: dict[str, torch.Tensor] | None,
+    supervision: nn.Module | None = None,
 ) -> RunState:
-    """Put a saved state back into `network`, `optimiser` and `average`.
+    """Put a saved state back into `network`, `optimiser`, `average` and `supervision`.
 
     Raises:
         InputError: there is none, or it is damaged or of another network.
@@ -70,6 +75,8 @@ def load_checkpoint(
             # Copies, because a file that is still mapped cannot be replaced on Windows.
             tensors = {name: stored.get_tensor(name).clone() for name in stored.keys()}  # noqa: SIM118
         network.load_state_dict(_part(tensors, "network/"))
+        if supervision is not None:
+            supervision.load_state_dict(_part(tensors, "supervision/"))
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"The checkpoint {path} is damaged or of another network ({type(error).__name__}): "

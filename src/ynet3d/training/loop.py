@@ -29,6 +29,7 @@ from ynet3d.training.averaging import copy_of, follow
 from ynet3d.training.checkpoint import FILE as CHECKPOINT
 from ynet3d.training.checkpoint import RunState, load_checkpoint, save_checkpoint
 from ynet3d.training.data import TrainingData, TrainingResult, synthesis_maps
+from ynet3d.training.deep_supervision import DeepSupervision
 from ynet3d.training.log import RECIPE, RunLog, read_recipe, write_recipe
 from ynet3d.training.loss import make_loss
 from ynet3d.training.sampling import Sampler
@@ -101,8 +102,13 @@ class _Run:
         # Samples have their own seeds.
         self.network = channels_last(initial_network(recipe, seed=options.seed), device)
         self.average = copy_of(self.network) if options.ema_decay else None
+        self.supervision: DeepSupervision | None = None
+        parameters = list(self.network.parameters())
+        if options.deep_supervision:
+            self.supervision = DeepSupervision(self.network, recipe).to(device)
+            parameters += self.supervision.parameters()
         self.optimiser = torch.optim.Adam(
-            self.network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
+            parameters, lr=options.learning_rate, weight_decay=options.weight_decay
         )
         self.loss = make_loss(options).to(device)
         self.state = RunState()
@@ -128,7 +134,9 @@ class _Run:
 
     def restore(self) -> None:
         """Take up the state of the checkpoint."""
-        self.state = load_checkpoint(self.folder, self.network, self.optimiser, self.average)
+        self.state = load_checkpoint(
+            self.folder, self.network, self.optimiser, self.average, self.supervision
+        )
         self.progress.say(
             f"Resuming after {self.state.epoch} epochs and {self.state.step} steps of the next."
         )
@@ -156,7 +164,9 @@ class _Run:
         """Write the checkpoint."""
         peak = peak_memory_bytes(self.device)
         self.state.peak_memory_bytes = max(self.state.peak_memory_bytes, peak)
-        save_checkpoint(self.folder, self.state, self.network, self.optimiser, self.average)
+        save_checkpoint(
+            self.folder, self.state, self.network, self.optimiser, self.average, self.supervision
+        )
 
     def _epoch(self, stop: threading.Event, task: Task) -> bool:
         state = self.state
@@ -220,6 +230,7 @@ class _Run:
             device=self.device,
             mixed=options.mixed_precision,
             gradient_clip=options.gradient_clip,
+            supervision=self.supervision,
         )
         if not (math.isfinite(value) and math.isfinite(norm)):
             # Before the step: the weights, and so every checkpoint, stay finite.

@@ -10,6 +10,7 @@ from torch import nn
 from ynet3d.devices import channels_last, precision
 from ynet3d.networks import kept_map_bytes
 from ynet3d.recipes import Recipe
+from ynet3d.training.deep_supervision import DeepSupervision
 from ynet3d.weights import build_network
 
 
@@ -22,6 +23,7 @@ def gradient_step(
     device: torch.device,
     mixed: bool,
     gradient_clip: float | None,
+    supervision: DeepSupervision | None = None,
 ) -> tuple[float, float]:
     """Leave the gradients of one batch in `network`; its loss, and the gradients' norm as it was.
 
@@ -31,14 +33,23 @@ def gradient_step(
         label: (N, 1, D, H, W) uint8.
         mixed: in bfloat16, where the device computes in it.
         gradient_clip: scale the gradients down to this norm, if they are longer.
+        supervision: of `network`; its heads get gradients as well, which count in the norm.
     """
+    label = label.to(device)
     with precision(device, mixed=mixed):
         logits = network(channels_last(image, device))
-    value = loss(logits.float(), label.to(device))
-    network.zero_grad(set_to_none=True)
+        coarse = supervision.coarse_logits() if supervision is not None else []
+    if supervision is None:
+        value = loss(logits.float(), label)
+    else:
+        value = supervision.loss(loss, logits, coarse, label)
+    learning = [part for part in (network, supervision) if part is not None]
+    for part in learning:
+        part.zero_grad(set_to_none=True)
     value.backward()
     largest = math.inf if gradient_clip is None else gradient_clip
-    norm = nn.utils.clip_grad_norm_(network.parameters(), largest)
+    parameters = [weight for part in learning for weight in part.parameters()]
+    norm = nn.utils.clip_grad_norm_(parameters, largest)
     return float(value.detach()), float(norm)
 
 

@@ -1,0 +1,147 @@
+"""Post-processing of a run's weights, chosen on its validation cases alone, kept in their JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ynet3d.datasets import Case, open_dataset, read_split
+from ynet3d.devices import channels_last, choose_device, explained_memory_errors
+from ynet3d.errors import InputError
+from ynet3d.files import write_json
+from ynet3d.inference import network_logits
+from ynet3d.inference.choosing import (
+    NOTHING,
+    CaseScore,
+    Choice,
+    Setting,
+    candidates,
+    choose,
+    score_case,
+)
+from ynet3d.inference.runtimes import TorchForward
+from ynet3d.preprocessing import to_network_grid
+from ynet3d.preprocessing.cache import prepared_part
+from ynet3d.progress import Progress
+from ynet3d.volumes import check_ct
+from ynet3d.weights import Weights, load_weights
+
+_SPLIT = "split.json"  # in a run; not from pipelines.training, which needs MONAI
+_RULE = (
+    "Dice on the scans' own grids, means over the validation cases; score is the mean of liver and "
+    "tumour, where a case without tumour counts 1 for tumour if none is claimed, else 0. "
+    "dice_tumour is over the cases that have one. held_out_gain is that of settings chosen without "
+    "the case that they are scored on; without a gain there, the recipe's own values stay."
+)
+
+
+def tune_run(
+    run: Path,
+    dataset_path: Path,
+    *,
+    kind: str = "auto",
+    labels: Path | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Choose `inference` values for the best weights of `run`, and put them into their JSON.
+
+    That JSON then says under "recipe" what predictions use, and under "tuning" the scores with
+    nothing, with the recipe's values and with the best ones. The tensors stay as they are.
+
+    Args:
+        dataset_path: the data set that the run was trained on; its validation cases are those of
+            the run's split.
+
+    Returns:
+        What "tuning" says.
+
+    Raises:
+        InputError: no run, no data set, or fewer than two validation cases.
+    """
+    progress = progress or Progress(quiet=True)
+    weights = load_weights(run)
+    dataset = open_dataset(dataset_path, kind=kind, labels=labels)
+    split = weights.path.parent / _SPLIT
+    if not split.is_file():
+        raise InputError(f"The run {run} has no {_SPLIT}: give a folder made by `ynet3d train`.")
+    cases = [dataset.case(name) for name in read_split(split, dataset=dataset).validation]
+    if len(cases) < 2:
+        raise InputError(
+            f"The run {run} has {len(cases)} validation case(s): at least 2 are needed to choose "
+            "on some and look at others."
+        )
+    before = Setting.of(weights.recipe.inference)
+    with explained_memory_errors("close other programs, or use a machine with more memory"):
+        scores = _score(weights, cases, candidates(before), device, progress)
+    choice = choose(scores, before)
+    tuning = _table(choice, scores, [case.name for case in cases])
+    _keep(weights, choice.adopted, tuning)
+    return tuning
+
+
+def _score(
+    weights: Weights,
+    cases: Sequence[Case],
+    settings: Sequence[Setting],
+    device: str,
+    progress: Progress,
+) -> list[dict[Setting, CaseScore]]:
+    chosen = choose_device(device)
+    network = channels_last(weights.network, chosen).eval()
+    forward = TorchForward(network, chosen, mixed=weights.recipe.training.mixed_precision)
+    unbiased = weights.recipe.inference.model_copy(update={"tumour_bias": 0.0})
+    recipe = weights.recipe.model_copy(update={"inference": unbiased})
+    scores = []
+    with progress.task("Trying on validation cases", total=len(cases)) as task:
+        for case in cases:
+            image = case.read_image()
+            check_ct(image)
+            label = case.read_label(image=image)
+            image, label = prepared_part(image, label, recipe.preprocessing, name=case.name)
+            logits = network_logits(forward, to_network_grid(image, recipe.preprocessing), recipe)
+            scored = score_case(logits, image, label, settings)
+            scores.append({setting: scored[setting] for setting in settings})
+            task.advance(note=case.name)
+    return scores
+
+
+def _table(
+    choice: Choice, scores: Sequence[dict[Setting, CaseScore]], names: Sequence[str]
+) -> dict[str, Any]:
+    rows = {"nothing": NOTHING, "before": choice.before, "best": choice.best}
+    return {
+        **{name: _row(setting, scores) for name, setting in rows.items()},
+        "adopted": "best" if choice.adopted == choice.best else "before",
+        "held_out_gain": round(choice.held_out_gain, 5),
+        "validation_cases": list(names),
+        "tried": len(scores[0]),
+        "rule": _RULE,
+    }
+
+
+def _row(setting: Setting, scores: Sequence[dict[Setting, CaseScore]]) -> dict[str, Any]:
+    cases = [case[setting] for case in scores]
+    having = [case.tumour for case in cases if case.has_tumour]
+    without = [case.claims_tumour for case in cases if not case.has_tumour]
+    return {
+        **asdict(setting),
+        "score": round(float(np.mean([case.mean for case in cases])), 4),
+        "dice_liver": round(float(np.mean([case.liver for case in cases])), 4),
+        "dice_tumour": round(float(np.mean(having)), 4) if having else None,
+        "tumour_claimed": f"in {sum(without)} of {len(without)} cases without one",
+    }
+
+
+def _keep(weights: Weights, setting: Setting, tuning: dict[str, Any]) -> None:
+    recipe = weights.recipe
+    inference = setting.put_into(recipe.inference)
+    path = weights.path.with_suffix(".json")
+    facts = json.loads(path.read_text("utf-8"))
+    facts["recipe"] = recipe.model_copy(update={"inference": inference}).model_dump(mode="json")
+    write_json(path, facts | {"tuning": tuning})
