@@ -25,6 +25,12 @@ def cross_validate(
     kind: Kind = "auto",
     labels: Labels = None,
     licence: Licence = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            help="Masks to make CT of, if the recipe does; those of a fold's patients are left out."
+        ),
+    ] = None,
     device: Device = "auto",
     jobs: Annotated[
         int | None,
@@ -49,6 +55,7 @@ def cross_validate(
         kind=kind,
         labels=labels,
         licence=licence,
+        masks=masks,
         device=device,
         jobs=jobs,
     )

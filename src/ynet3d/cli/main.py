@@ -26,6 +26,7 @@ from ynet3d.cli import (
     synth,
     training,
     tuning,
+    weights,
 )
 from ynet3d.errors import YnetError
 
@@ -51,6 +52,7 @@ app.command("demo")(demo.demo)
 app.command("real")(demo.real)
 app.add_typer(data.app, name="data")
 app.add_typer(synth.app, name="synth")
+app.add_typer(weights.app, name="weights")
 
 
 def _version(wanted: bool) -> None:

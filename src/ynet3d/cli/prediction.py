@@ -20,13 +20,14 @@ def predict(
     ],
     out: Out,
     weights: Annotated[
-        list[Path],
+        list[str] | None,
         typer.Option(
             "--weights",
             "-w",
-            help="A .safetensors file, or a run of `ynet3d train`; several times: their mean.",
+            help="A .safetensors file, a run of `ynet3d train`, or a name of `ynet3d weights "
+            "list`; several times: their mean.  [default: lite]",
         ),
-    ],
+    ] = None,
     refine: Annotated[
         list[Path] | None,
         typer.Option(
@@ -61,11 +62,12 @@ def predict(
     """Find liver and tumours: mask on the scan's own grid, statistics, pictures."""
     from ynet3d.pipelines.prediction import predict_files
     from ynet3d.progress import Progress
+    from ynet3d.weights.shipped import DEFAULT
 
     done, failed = predict_files(
         inputs,
         out,
-        weights=weights,
+        weights=weights or DEFAULT,
         refine=refine or None,
         device=device,
         runtime=runtime,

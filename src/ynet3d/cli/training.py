@@ -25,6 +25,9 @@ def train(
         int | None,
         typer.Option(help="Which fold of a split file with folds to validate on, from 1."),
     ] = None,
+    on_all: Annotated[
+        bool, typer.Option("--all", help="Train on every labelled case; none validates.")
+    ] = False,
     kind: Kind = "auto",
     labels: Labels = None,
     licence: Licence = None,
@@ -55,6 +58,7 @@ def train(
         changes=changes or [],
         split_file=split,
         fold=fold,
+        on_all=on_all,
         kind=kind,
         labels=labels,
         licence=licence,
@@ -70,7 +74,12 @@ def train(
             f"Stopped after {result.epochs} epochs; go on with the same command and --resume."
         )
         raise typer.Exit(130)
+    best = (
+        f"best mean validation Dice of liver and tumour {result.best_score:.3f}"
+        if result.best_score is not None
+        else "without validation"
+    )
     typer.echo(
-        f"Trained {result.epochs} epochs in {result.seconds / 60:.1f} min; best mean validation "
-        f"Dice of liver and tumour {result.best_score:.3f}. Weights: {result.best_weights}"
+        f"Trained {result.epochs} epochs in {result.seconds / 60:.1f} min; {best}. "
+        f"Weights: {result.best_weights}"
     )

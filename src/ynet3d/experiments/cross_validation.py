@@ -44,6 +44,7 @@ class Options:
     Attributes:
         recipe: name or YAML file; `changes` as in `ynet3d train --set`.
         folds: parts of equal size, by patient; `split`: a split file with folds instead.
+        masks: what wholly synthetic samples are made of; a fold leaves out those of its patients.
         only: these folds alone, from 1; the page then holds their scans.
         jobs: folds that train at a time; by default one, or one for each GPU.
     """
@@ -56,6 +57,7 @@ class Options:
     kind: str = "auto"
     labels: Path | None = None
     licence: str | None = None
+    masks: Path | None = None
     device: str = "auto"
     jobs: int | None = None
 
@@ -95,7 +97,14 @@ def cross_validate(
     licence = options.licence or dataset.licence
     sources = {
         run.name: Source(
-            data, out / _FOLDS, out / "cache", options.kind, options.labels, licence, fold=fold
+            data,
+            out / _FOLDS,
+            out / "cache",
+            options.kind,
+            options.labels,
+            licence,
+            fold=fold,
+            masks=options.masks,
         )
         for run, fold in zip(runs, folds, strict=True)
     }

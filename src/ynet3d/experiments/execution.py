@@ -50,6 +50,7 @@ class Source:
     labels: Path | None = None
     licence: str | None = None
     fold: int | None = None
+    masks: Path | None = None
 
     def words(self) -> list[str]:
         """The arguments."""
@@ -61,6 +62,8 @@ class Source:
             words += ["--licence", self.licence]
         if self.fold is not None:
             words += ["--fold", str(self.fold)]
+        if self.masks is not None:
+            words += ["--masks", str(self.masks)]
         return words
 
 

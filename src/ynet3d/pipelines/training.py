@@ -11,7 +11,7 @@ from ynet3d.errors import InputError
 from ynet3d.files import ensure_output_folder
 from ynet3d.progress import Progress
 from ynet3d.recipes import Recipe, load_recipe
-from ynet3d.synthesis import find_masks
+from ynet3d.synthesis import MaskSource, find_masks
 from ynet3d.training import TrainingData, TrainingResult, check_run, train
 from ynet3d.training.log import read_recipe
 
@@ -27,6 +27,7 @@ def train_on_dataset(
     changes: Sequence[str] = (),
     split_file: Path | None = None,
     fold: int | None = None,
+    on_all: bool = False,
     kind: str = "auto",
     labels: Path | None = None,
     licence: str | None = None,
@@ -41,8 +42,9 @@ def train_on_dataset(
 
     The split is that of the run when resuming, else `split_file`, else the paper's 100/15/15 by
     patient, seeded as the recipe is; it is saved in `out`. `labels`: a folder of labels elsewhere;
-    `licence`: of the data, where the data set does not say it. `masks`: a data set whose masks
-    wholly synthetic samples are made of, less the patients named in `leave_masks`.
+    `licence`: of the data, where the data set does not say it. `on_all`: every labelled case is
+    trained on, none validates. `masks`: a data set whose masks wholly synthetic samples are made
+    of, less the patients named in `leave_masks` and those of the split's other cases.
 
     Raises:
         InputError: data set, split, recipe or folder cannot be used.
@@ -52,27 +54,47 @@ def train_on_dataset(
     ensure_output_folder(out)
     stored = out / _SPLIT
     earlier = read_split(stored, dataset=dataset) if resume and stored.is_file() else None
-    split = _split(dataset, split_file, fold, earlier, chosen.training.seed)
+    split = _split(dataset, split_file, fold, earlier, chosen.training.seed, on_all=on_all)
     if earlier and (split.train, split.validation) != (earlier.train, earlier.validation):
         raise InputError(
             f"The run {out} was started with another split than the one given: resume without "
             "--split and --fold, or train into a new folder."
         )
+    held_out = {case.patient for case in dataset.cases if case.name not in split.train}
     data = TrainingData(
         dataset.name,
         [dataset.case(name) for name in split.train],
         [dataset.case(name) for name in split.validation],
         licence or dataset.licence,
-        masks=[] if masks is None else find_masks(masks, leave_out=leave_masks),
+        on_all=not split.validation and (on_all or earlier is not None),
+        masks=_masks(masks, leave_masks, held_out),
     )
     check_run(data, out, chosen, resume=resume)  # before the split of a run is overwritten
     write_split(split, stored)
     return train(data, out, chosen, device=device, resume=resume, cache=cache, progress=progress)
 
 
+def _masks(folder: Path | None, leave_out: Sequence[str], held_out: set[str]) -> list[MaskSource]:
+    """The masks in `folder`, without those of patients whose scans are not trained on."""
+    if folder is None:
+        return []
+    return [one for one in find_masks(folder, leave_out=leave_out) if one.name not in held_out]
+
+
 def _split(
-    dataset: DataSet, file: Path | None, fold: int | None, earlier: Split | None, seed: int
+    dataset: DataSet,
+    file: Path | None,
+    fold: int | None,
+    earlier: Split | None,
+    seed: int,
+    *,
+    on_all: bool,
 ) -> Split:
+    if on_all:
+        if file is not None or fold is not None:
+            raise InputError("--all leaves nothing out: give it without --split and --fold.")
+        names = tuple(case.name for case in dataset.labelled)
+        return Split(dataset.name, seed, (1.0, 0.0), {"train": names, "validation": ()})
     if file is None and fold is None and earlier is not None:
         return earlier
     split = make_split(dataset, seed=seed) if file is None else read_split(file, dataset=dataset)

@@ -21,6 +21,7 @@ class TrainingData:
     training: Sequence[Case]
     validation: Sequence[Case]
     licence: str | None = None
+    on_all: bool = False  # there are no validation cases, on purpose
     masks: Sequence[MaskSource] = ()  # what CT is made of; none: of the training cases' labels
 
     def facts(self) -> dict[str, Any]:
@@ -39,7 +40,7 @@ class TrainingResult:
     """How a run ended."""
 
     best_weights: Path
-    best_score: float
+    best_score: float | None  # mean validation Dice; None without validation cases
     epochs: int
     seconds: float
     finished: bool  # False: stopped by Ctrl-C, to be resumed

@@ -64,7 +64,7 @@ class RunLog:
         content = {
             "epochs": state.epoch,
             "seconds": round(state.seconds, 1),
-            "best_validation_dice": round(state.best, 4),
+            "best_validation_dice": round(state.best, 4) if state.best >= 0 else None,
             "peak_memory_bytes": state.peak_memory_bytes,
             "device": str(device),
             "threads": torch.get_num_threads(),

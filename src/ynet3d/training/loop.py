@@ -36,7 +36,7 @@ from ynet3d.training.sampling import Sampler
 from ynet3d.training.schedule import Schedule
 from ynet3d.training.step import gradient_step, wants_checkpoints
 from ynet3d.training.stopping import stop_on_signals
-from ynet3d.training.validation import RULE, validate
+from ynet3d.training.validation import NO_VALIDATION, RULE, validate
 from ynet3d.weights import initial_network, save_weights
 
 _SECONDS_BETWEEN_CHECKPOINTS = 300.0
@@ -76,7 +76,7 @@ def train(
         finished = run.go(stop)
     return TrainingResult(
         folder / "best.safetensors",
-        run.state.best,
+        run.state.best if data.validation else None,
         run.state.epoch,
         run.state.seconds,
         finished,
@@ -143,7 +143,7 @@ class _Run:
 
     def go(self, stop: threading.Event) -> bool:
         """Train to the end; False if `stop` was set on the way."""
-        self.progress.say(RULE)
+        self.progress.say(RULE if self.validation else NO_VALIDATION)
         with self.progress.task("Training", total=self.total_steps, done=self._step_number) as task:
             while not self._over:
                 if not self._epoch(stop, task):
@@ -195,7 +195,7 @@ class _Run:
         }
         last = self._over
         if last or (state.epoch + 1) % self.recipe.training.validate_every == 0:
-            row |= self._validate()
+            row |= self._keep()
         state.seconds += time.monotonic() - started
         state.history.append(row | {"seconds": round(state.seconds, 1)})
         state.epoch, state.step, state.loss_sum = state.epoch + 1, 0, 0.0
@@ -246,30 +246,36 @@ class _Run:
             follow(self.average, self.network, decay)
         return value
 
-    def _validate(self) -> dict[str, float]:
-        """Validation Dice of the weights that will be kept; keeps them if they are the best."""
+    def _keep(self) -> dict[str, float]:
+        """Save the averaged weights as "last", and as "best" if no others did better; their Dice.
+
+        Without validation cases the last weights are the best.
+        """
         kept = self.average or self.network.state_dict()
         trained = copy_of(self.network)
         self.network.load_state_dict(kept)
-        scores = validate(self.network, self.validation, self.recipe, device=self.device)
-        metrics = {
-            **{name: round(value, 4) for name, value in scores.items()},
-            "epoch": self.state.epoch + 1,
-            "on": f"{len(self.validation)} validation cases, network grid",
-            "rule": RULE,
-        }
-        score = (scores["dice_liver"] + scores["dice_tumour"]) / 2
+        scores: dict[str, float] = {}
+        about: dict[str, Any] = {"on": NO_VALIDATION}
+        score = self.state.best
+        if self.validation:
+            scores = validate(self.network, self.validation, self.recipe, device=self.device)
+            about = {
+                "on": f"{len(self.validation)} validation cases, network grid",
+                "rule": RULE,
+            }
+            score = (scores["dice_liver"] + scores["dice_tumour"]) / 2
         names = ["last"]
-        if score > self.state.best:
+        if score > self.state.best or not self.validation:
             self.state.best = score
             names.append("best")
+        rounded = {name: round(value, 4) for name, value in scores.items()}
         for name in names:
             save_weights(
                 self.folder / f"{name}.safetensors",
                 self.network.state_dict(),
                 self.recipe,
                 training_data=self.data.facts(),
-                metrics=metrics,
+                metrics={**rounded, "epoch": self.state.epoch + 1, **about},
             )
         self.network.load_state_dict(trained)
         self.network.train()
@@ -289,9 +295,13 @@ def check_run(data: TrainingData, folder: Path, recipe: Recipe, *, resume: bool)
     Raises:
         InputError: no cases, a run is there already, or `recipe` differs from that of the run.
     """
-    for name, cases in (("training", data.training), ("validation", data.validation)):
-        if not cases:
-            raise InputError(f"The data set {data.name} has no {name} cases: check the split.")
+    if not data.training:
+        raise InputError(f"The data set {data.name} has no training cases: check the split.")
+    if not data.validation and not data.on_all:
+        raise InputError(
+            f"The data set {data.name} has no validation cases: check the split, or train on all "
+            "cases on purpose (--all)."
+        )
     if resume:
         stored = read_recipe(folder)
         if stored != recipe:

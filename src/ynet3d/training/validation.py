@@ -22,6 +22,8 @@ RULE = (
     "those that have one (if none has: 1 for each case in which none is predicted, else 0)."
 )
 
+NO_VALIDATION = "No validation cases: all were trained on, and the last weights are kept."
+
 
 def validate(
     network: nn.Module,

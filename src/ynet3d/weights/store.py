@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +22,7 @@ from ynet3d.labels import NUM_CLASSES, Label
 from ynet3d.networks import create_network, he_normal
 from ynet3d.recipes import Recipe
 from ynet3d.recipes.load import parse_recipe
+from ynet3d.weights.shipped import list_shipped
 
 FORMAT = "ynet3d-weights"
 FORMAT_VERSION = 1
@@ -72,6 +74,7 @@ def save_weights(
     *,
     training_data: dict[str, Any],
     metrics: dict[str, Any],
+    more: Mapping[str, Any] | None = None,
 ) -> None:
     """Write `path` (.safetensors) and the JSON beside it, atomically.
 
@@ -79,6 +82,7 @@ def save_weights(
         tensors: the network's state dictionary.
         training_data: name, licence and case names of the data it was trained on.
         metrics: what was measured on it, on what.
+        more: further facts.
     """
     data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
     facts = {
@@ -89,6 +93,7 @@ def save_weights(
         "recipe": recipe.model_dump(mode="json"),
         "training_data": training_data,
         "metrics": metrics,
+        **(more or {}),
         "versions": {
             "ynet3d": version("ynet3d"),
             "torch": torch.__version__,
@@ -103,6 +108,8 @@ def save_weights(
 
 def load_weights(path: str | Path) -> Weights:
     """Load weights from a `.safetensors` file, its `.json`, or a run folder (its best weights).
+
+    A name of `list_shipped` works as well, where no file or folder is called so.
 
     Raises:
         InputError: missing, not ours, truncated, or made for another network.
@@ -141,8 +148,12 @@ def _locate(path: Path) -> Path:
             )
         return path / _IN_RUN
     if not path.is_file():
+        shipped = list_shipped()
+        if str(path) in shipped:
+            return shipped[str(path)]
+        names = f" or one of this package's ({', '.join(shipped)})" if shipped else ""
         raise InputError(
-            f"There are no weights at {path}: give a .safetensors file or a run folder."
+            f"There are no weights at {path}: give a .safetensors file, a run folder{names}."
         )
     if path.suffix == ".json":
         return _locate(path.with_suffix(".safetensors"))
