@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,12 @@ from hypothesis import strategies as st
 from small_runs import dice
 from volume_cases import AXIS_MATRICES, affines, rotation
 
-from ynet3d.preprocessing import label_to_network_grid, labels_on_source_grid, restore
+from ynet3d.preprocessing import (
+    label_to_network_grid,
+    labels_and_confidence,
+    labels_on_source_grid,
+    restore,
+)
 from ynet3d.recipes import Preprocessing
 from ynet3d.volumes import Reorientation, Volume
 
@@ -176,3 +182,25 @@ def test_logits_of_any_precision(dtype: torch.dtype) -> None:
     logits = random_logits(5, (4, 5, 6)).to(dtype).requires_grad_()
     restored = labels_on_source_grid(logits, scan((9, 7, 8))).array
     assert_largest_of_the_interpolated(restored, logits.detach().float())
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 999), matrix=st.sampled_from(AXIS_MATRICES))
+def test_confidence_is_the_probability_of_tumour(seed: int, matrix: npt.NDArray[Any]) -> None:
+    logits = random_logits(seed, (4, 5, 6))
+    affine = np.eye(4)
+    affine[:3, :3] = matrix
+    turned = Reorientation.of(affine)
+    # A grid that is the network's own once it is turned: nothing is interpolated.
+    source = next(
+        scan(shape, affine)
+        for shape in itertools.permutations((4, 5, 6))
+        if turned.apply(np.zeros(shape)).shape == (4, 5, 6)
+    )
+    for temperature in (1.0, 3.0):
+        labels, sure = labels_and_confidence(logits, source, temperature=temperature)
+        assert np.array_equal(labels.array, labels_on_source_grid(logits, source).array)
+        expected = (logits / temperature).softmax(0)[2].numpy() * 255
+        found, tumour = turned.apply(sure.array), turned.apply(labels.array) == 2
+        assert (found[~tumour] == 0).all()
+        assert np.abs(found[tumour] - expected[tumour]).max(initial=0) <= 0.51

@@ -320,3 +320,15 @@ def test_real_scan_agrees_with_simpleitk(real_data: Path) -> None:
     assert result["lesion_count"] == len(volumes) > 0
     assert [lesion["ml"] for lesion in result["lesions"]] == pytest.approx(sorted(volumes)[::-1])
     assert 800 < result["liver_ml"] < 4000
+
+
+def test_confidence_is_the_mean_over_the_lesion() -> None:
+    label = liver_with(
+        (slice(8, 10), slice(8, 10), slice(4, 6)), (slice(20, 22), slice(20, 21), slice(9, 10))
+    )
+    sure = np.zeros(label.shape, np.uint8)
+    sure[8:10, 8:10, 4:5], sure[8:10, 8:10, 5:6] = 255, 153  # 1.0 and 0.6
+    sure[20:22, 20:21, 9:10] = 51
+    found = statistics(label, confidence=label.with_array(sure))
+    assert [lesion["confidence"] for lesion in found["lesions"]] == pytest.approx([0.8, 0.2])
+    assert "confidence" not in statistics(label)["lesions"][0]

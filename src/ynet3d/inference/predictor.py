@@ -10,7 +10,7 @@ from ynet3d.inference.ensemble import OneOrMore, load_members, mean_logits
 from ynet3d.inference.network_pass import count_windows, network_logits, pass_shape
 from ynet3d.inference.postprocessing import postprocess
 from ynet3d.inference.runtimes import Running, RuntimeChooser
-from ynet3d.preprocessing import labels_on_source_grid, network_shape, to_network_grid
+from ynet3d.preprocessing import labels_and_confidence, network_shape, to_network_grid
 from ynet3d.progress import Progress
 from ynet3d.volumes import Volume, check_ct
 
@@ -70,6 +70,8 @@ class Predictor:
             ]
         #: What the last volume was predicted with, one for each of the weights.
         self.running: list[Running] = []
+        #: Of the last volume: 255 times the probability of tumour, in tumour voxels (uint8).
+        self.confidence: Volume | None = None
 
     def __call__(
         self, volume: Volume, *, progress: Progress | None = None, checked: bool = False
@@ -109,4 +111,7 @@ class Predictor:
                 network_logits(running.forward, image, member.recipe, after_window=task.advance)
                 for running, member in zip(self.running, self.members, strict=True)
             )
-        return postprocess(labels_on_source_grid(logits, volume), recipe.inference)
+        label, self.confidence = labels_and_confidence(
+            logits, volume, temperature=recipe.inference.temperature
+        )
+        return postprocess(label, recipe.inference)

@@ -56,6 +56,7 @@ class TwoStagePredictor:
         self.weights = self.coarse.weights
         margin = self.fine.weights.recipe.preprocessing.crop_to_liver_mm
         self.margin_mm = _MARGIN_MM if margin is None else margin
+        self.confidence: Volume | None = None  # as of `Predictor`
 
     @property
     def running(self) -> list[Running]:
@@ -68,11 +69,14 @@ class TwoStagePredictor:
         """As `Predictor`: label map on the grid of `volume` (CT in HU)."""
         organ = self.coarse(volume, progress=progress, checked=checked)
         box = liver_box(postprocess(organ, Inference(largest_liver_component=True)), self.margin_mm)
-        result = np.zeros_like(organ.array)
+        result, sure = np.zeros_like(organ.array), np.zeros_like(organ.array)
         if box is not None:
             # The whole scan has been checked: in the box, a CT need not hold air.
             fine = self.fine(cropped(volume, box), progress=progress, checked=True)
             result[box] = fine.array
+            assert self.fine.confidence is not None
+            sure[box] = self.fine.confidence.array
+        self.confidence = organ.with_array(sure)
         return organ.with_array(result)
 
 

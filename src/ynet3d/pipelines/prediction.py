@@ -22,6 +22,7 @@ from ynet3d.inference.ensemble import OneOrMore
 from ynet3d.labels import RESEARCH_USE
 from ynet3d.progress import Progress
 from ynet3d.reporting import save_overlay, save_surface, statistics
+from ynet3d.reporting.plausibility import doubts
 from ynet3d.volumes import (
     Volume,
     check_ct,
@@ -162,7 +163,10 @@ def _predict_one(
 ) -> FilePrediction:
     started = time.monotonic()
     label = predictor(volume, progress=progress, checked=True)
-    found = statistics(label, volume)
+    found = statistics(label, volume, confidence=predictor.confidence)
+    doubtful = doubts(label, found)
+    for doubt in doubtful:
+        progress.say(f"Note: {doubt}")
     content = {
         "scan": name,
         **found,
@@ -172,7 +176,7 @@ def _predict_one(
             "orientation": volume.orientation,
         },
         "series": volume.metadata.get("SeriesInstanceUID"),
-        "notes": notes,
+        "notes": [*notes, *doubtful],
         "weights": {
             "file": predictor.weights.path.name,
             "sha256": predictor.weights.facts.get("sha256"),

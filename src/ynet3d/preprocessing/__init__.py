@@ -5,12 +5,13 @@
 
 from ynet3d.preprocessing.cache import CaseCache, PreparedCase, load_prepared, store_prepared
 from ynet3d.preprocessing.grid import label_to_network_grid, network_shape, to_network_grid
-from ynet3d.preprocessing.restore import labels_on_source_grid
+from ynet3d.preprocessing.restore import labels_and_confidence, labels_on_source_grid
 
 __all__ = [
     "CaseCache",
     "PreparedCase",
     "label_to_network_grid",
+    "labels_and_confidence",
     "labels_on_source_grid",
     "load_prepared",
     "network_shape",

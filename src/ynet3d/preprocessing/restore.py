@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from ynet3d.components import bounding_box
+from ynet3d.labels import Label
 from ynet3d.volumes import Reorientation, Volume
 
 #: Interpolated logits held at a time, in bytes.
@@ -25,8 +26,37 @@ def labels_on_source_grid(logits: torch.Tensor, source: Volume) -> Volume:
 
     Memory: the label map and one slab, whatever the number of classes.
     """
-    labels = np.zeros(source.shape, dtype=np.uint8, order=_memory_order(source.array))
-    target = Reorientation.of(source.affine).apply(labels)  # a view: writes go through
+    return _on_source_grid(logits, source, temperature=None)[0]
+
+
+def labels_and_confidence(
+    logits: torch.Tensor, source: Volume, *, temperature: float = 1.0
+) -> tuple[Volume, Volume]:
+    """As `labels_on_source_grid`, and how sure the network is of each tumour voxel.
+
+    Args:
+        temperature: that the logits are divided by first (Guo et al. 2017); the labels stay.
+
+    Returns:
+        The label map, and uint8 on the same grid: 255 times the probability of tumour where the
+        label is tumour, else 0.
+    """
+    labels, confidence = _on_source_grid(logits, source, temperature=temperature)
+    assert confidence is not None
+    return labels, confidence
+
+
+def _on_source_grid(
+    logits: torch.Tensor, source: Volume, *, temperature: float | None
+) -> tuple[Volume, Volume | None]:
+    order = _memory_order(source.array)
+    turn = Reorientation.of(source.affine)
+    labels = np.zeros(source.shape, dtype=np.uint8, order=order)
+    target = turn.apply(labels)  # a view: writes go through
+    sure = None if temperature is None else np.zeros(source.shape, dtype=np.uint8, order=order)
+    confidence = (
+        None if sure is None or temperature is None else _Confidence(turn.apply(sure), temperature)
+    )
     logits = logits.detach().to("cpu", torch.float32)
     box = bounding_box(_largest(logits).numpy())
     if box is not None:
@@ -35,8 +65,24 @@ def labels_on_source_grid(logits: torch.Tensor, source: Volume) -> Volume:
             for new, old, side in zip(target.shape, logits.shape[1:], box, strict=True)
         ]
         if all(len(axis.fine) for axis in axes):
-            _fill(target, logits, axes)
-    return source.with_array(labels)
+            _fill(target, logits, axes, confidence)
+    return source.with_array(labels), None if sure is None else source.with_array(sure)
+
+
+class _Confidence:
+    """Fills `target` (D, H, W) with the probability of tumour, where that is the label."""
+
+    def __init__(self, target: npt.NDArray[np.uint8], temperature: float) -> None:
+        self._target, self._temperature = target, temperature
+
+    def fill(
+        self, place: tuple[slice, slice, slice], labels: torch.Tensor, logits: torch.Tensor
+    ) -> None:
+        """From the `labels` and interpolated `logits` of the part at `place`."""
+        tumour = labels == int(Label.TUMOUR)
+        # Of the tumour voxels alone: a softmax of all would take longer than all the rest.
+        probability = (logits[:, tumour] / self._temperature).softmax(0)[int(Label.TUMOUR)]
+        self._target[place][tumour.numpy()] = (probability * 255).round().to(torch.uint8).numpy()
 
 
 class _Axis:
@@ -71,7 +117,12 @@ class _Axis:
         return torch.lerp(low, high, self.weight[span].reshape(shape))
 
 
-def _fill(target: npt.NDArray[np.uint8], logits: torch.Tensor, axes: list[_Axis]) -> None:
+def _fill(
+    target: npt.NDArray[np.uint8],
+    logits: torch.Tensor,
+    axes: list[_Axis],
+    confidence: _Confidence | None,
+) -> None:
     depth, height, width = axes
     classes = logits.shape[0]
     step = max(1, _SLAB_BYTES // (4 * classes * len(height.fine) * len(width.fine)))
@@ -82,7 +133,11 @@ def _fill(target: npt.NDArray[np.uint8], logits: torch.Tensor, axes: list[_Axis]
         part = logits[:, depth.source(span), height.source(), width.source()].contiguous()
         slab = width.mix(height.mix(depth.mix(part, 1, span), 2), 3)
         slices = depth.fine[span]
-        target[slices[0] : slices[-1] + 1, rows, columns] = _largest(slab).numpy()
+        place = (slice(slices[0], slices[-1] + 1), rows, columns)
+        labels = _largest(slab)
+        target[place] = labels.numpy()
+        if confidence is not None:
+            confidence.fill(place, labels, slab)
 
 
 def _largest(logits: torch.Tensor) -> torch.Tensor:

@@ -228,6 +228,8 @@ class Inference(_Frozen):
     #: Mean over the image and its mirror images along these axes: 2, 4 or 8 times the work.
     mirror: Annotated[tuple[Literal["D", "H", "W"], ...], AfterValidator(_each_once)] = ()
     tumour_bias: float = 0.0  # added to the logit of tumour; above 0: more tumour
+    #: Logits are divided by it before confidence is told (Guo et al. 2017); masks do not change.
+    temperature: PositiveFloat = 1.0
     largest_liver_component: bool = False  # keep the largest connected organ only
     tumours_inside_liver: bool = False  # drop those of which most lies outside the closed liver
     minimum_tumour_ml: Annotated[float, Field(ge=0.0)] = 0.0  # smaller tumours become liver

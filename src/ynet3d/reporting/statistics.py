@@ -26,11 +26,15 @@ DEFINITIONS = {
     "slices": "axial slices that hold the lesion",
     "centroid_lps_mm": "mean position of its voxels in DICOM's patient axes "
     "(x to the left, y to the back, z to the head)",
+    "confidence": "mean probability of tumour over its voxels, from 0 to 1, as the network says "
+    "it: calibrated only as far as the recipe's temperature is",
     "touches_border": "it reaches the edge of the scan, so that it may be cut off",
 }
 
 
-def statistics(label: Volume, image: Volume | None = None) -> dict[str, Any]:
+def statistics(
+    label: Volume, image: Volume | None = None, *, confidence: Volume | None = None
+) -> dict[str, Any]:
     """Volumes, lesions and a sentence, ready for JSON (`statistics.json`).
 
     Diameters run to the outer corners of voxels, not between their centres: the lesion covers its
@@ -40,6 +44,7 @@ def statistics(label: Volume, image: Volume | None = None) -> dict[str, Any]:
     Args:
         label: 0 background, 1 liver, 2 tumour, in any orientation.
         image: CT in HU on the same grid; adds `liver_hu` (mean of label 1) and each lesion's `hu`.
+        confidence: 255 times the probability of tumour, on the same grid; adds each lesion's.
 
     Returns:
         Keys as in `DEFINITIONS`, besides `tumour_ml`, `lesion_count`, `connectivity`, `summary`;
@@ -60,7 +65,7 @@ def statistics(label: Volume, image: Volume | None = None) -> dict[str, Any]:
     order = memory_order(label.array)
     healthy = label.array[box].transpose(order) == Label.LIVER
     liver_voxels = tumour_voxels + int(np.count_nonzero(healthy))
-    lesions = _lesions(tumour, label, image)
+    lesions = _lesions(tumour, label, image, confidence)
     result: dict[str, Any] = {
         "liver_ml": liver_voxels * label.voxel_ml,
         "tumour_ml": tumour_voxels * label.voxel_ml,
@@ -95,12 +100,16 @@ def _ml(volume: float) -> str:
 
 
 def _lesions(
-    tumour: npt.NDArray[np.bool_], label: Volume, image: Volume | None
+    tumour: npt.NDArray[np.bool_],
+    label: Volume,
+    image: Volume | None,
+    confidence: Volume | None,
 ) -> list[dict[str, Any]]:
     """Every lesion, largest first."""
     found = find_lesions(tumour, label.affine, connectivity=CONNECTIVITY)
     last = np.array([label.shape[axis] for axis in found.axes])
     hu = None if image is None else found.means(image.array)
+    sure = None if confidence is None else found.means(confidence.array) / 255
     lesions = []
     for index, (measured, box) in enumerate(zip(found.lesions, found.boxes, strict=True)):
         x, y, z = (label.affine[:3, :3] @ measured.centroid + label.affine[:3, 3]).tolist()
@@ -114,5 +123,7 @@ def _lesions(
         }
         if hu is not None:
             lesion["hu"] = float(hu[index])
+        if sure is not None:
+            lesion["confidence"] = float(sure[index])
         lesions.append(lesion)
     return lesions
