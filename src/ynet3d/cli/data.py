@@ -80,3 +80,19 @@ def split(
     left_out = len(dataset.cases) - len(dataset.labelled)
     without = f" ({left_out} without label left out)" if left_out else ""
     typer.echo(f"{made.summary()}{without}. Written to {out}")
+
+
+@app.command("merge")
+def merge(
+    folders: Annotated[list[Path], typer.Argument(help="Folders or CSVs of data sets.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")],
+    name: Annotated[str | None, typer.Option(help="Of the new data set.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write labelled cases of several data sets as one, in nnU-Net's raw layout (NIfTI)."""
+    from ynet3d.datasets import merge_datasets, open_dataset
+    from ynet3d.progress import Progress
+
+    datasets = [open_dataset(folder) for folder in folders]
+    count = merge_datasets(datasets, out, name=name, progress=Progress(quiet=quiet))
+    typer.echo(f"{count} cases written to {out}; whose they are: {out / 'cases.csv'}")

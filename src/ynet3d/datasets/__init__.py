@@ -6,6 +6,7 @@ from ynet3d.datasets.checking import CaseCheck, Flag, Severity, check_case, chec
 from ynet3d.datasets.dataset import DataSet
 from ynet3d.datasets.fingerprint import dataset_fingerprint
 from ynet3d.datasets.label_source import LabelFile, LabelSource
+from ynet3d.datasets.merging import merge_datasets
 from ynet3d.datasets.opening import LAYOUTS, open_dataset
 from ynet3d.datasets.split_file import read_split, write_split
 from ynet3d.datasets.splitting import PAPER_RATIO, Split, make_split
@@ -26,6 +27,7 @@ __all__ = [
     "check_table",
     "dataset_fingerprint",
     "make_split",
+    "merge_datasets",
     "open_dataset",
     "read_split",
     "write_check_csv",
