@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ynet3d.datasets import DataSet, Split, make_split, open_dataset, read_split, write_split
+from ynet3d.datasets.overlaps import names_of_patient
 from ynet3d.errors import InputError
 from ynet3d.files import ensure_output_folder
 from ynet3d.progress import Progress
@@ -60,7 +61,8 @@ def train_on_dataset(
             f"The run {out} was started with another split than the one given: resume without "
             "--split and --fold, or train into a new folder."
         )
-    held_out = {case.patient for case in dataset.cases if case.name not in split.train}
+    left = [case for case in dataset.cases if case.name not in split.train]
+    held_out = {name for case in left for name in names_of_patient(case)}
     data = TrainingData(
         dataset.name,
         [dataset.case(name) for name in split.train],
