@@ -204,7 +204,7 @@ def test_the_statistics_say_what_ran(
     words = ["predict", scan, "-o", out, "-w", weights, "--device", "cpu"]
     done = run(capsys, *words, "--runtime", "openvino", "--cache", tmp_path / "cache")
     assert done.code == 0, done
-    said = json.loads((out / "statistics.json").read_text("utf-8"))["runtime"]
+    (said,) = json.loads((out / "statistics.json").read_text("utf-8"))["runtime"]
     assert said["name"] == "openvino"
     assert said["parity"]["passed"]
     assert list((tmp_path / "cache").glob("*/network.xml"))
@@ -222,8 +222,7 @@ def test_masks_do_not_depend_on_the_runtime(weights: Path) -> None:
     expected = Predictor(weights, device="cpu", runtime="torch", precision="fp32")(scan)
     predictor = Predictor(weights, device="cpu", runtime="openvino")
     assert (predictor(scan).array == expected.array).mean() > 0.998
-    assert predictor.running is not None
-    assert predictor.running.runtime == "openvino"
+    assert [running.runtime for running in predictor.running] == ["openvino"]
 
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
@@ -256,6 +255,14 @@ def test_old_networks_are_forgotten(tmp_path: Path) -> None:
     folders = [RuntimeCache(f"{number:064d}"[::-1], WHOLE, tmp_path).folder for number in range(9)]
     assert folders[-1].is_dir()
     assert len(list(tmp_path.iterdir())) == 6
+
+
+def test_scans_of_any_size_are_not_converted_for_each(tmp_path: Path) -> None:
+    recipe = small_recipe(preprocessing={"size": None, "spacing_mm": [4.0, 3.0, 3.0]})
+    path = save_small_weights(tmp_path / "w.safetensors", recipe)
+    running = chooser(path, tmp_path / "cache", runtime="auto", precision="auto").open(WHOLE, QUIET)
+    assert (running.runtime, running.precision, running.parity) == ("torch", "fp32", None)
+    assert not (tmp_path / "cache").exists()
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 24, 64, 64), (3, 1, 16, 24, 24), (1, 1, 8, 300, 300)])

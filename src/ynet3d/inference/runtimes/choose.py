@@ -13,7 +13,7 @@ from torch import nn
 from ynet3d.devices import computes_in_bfloat16
 from ynet3d.errors import InputError, MissingExtraError, YnetError
 from ynet3d.inference.runtimes.cache import RuntimeCache
-from ynet3d.inference.runtimes.names import check_names, offers
+from ynet3d.inference.runtimes.names import check_names
 from ynet3d.inference.runtimes.onnx_runtime import OnnxForward, save_onnx
 from ynet3d.inference.runtimes.openvino_runtime import (
     OpenVinoForward,
@@ -29,7 +29,7 @@ from ynet3d.recipes import Recipe
 
 Shape = tuple[int, int, int, int, int]
 
-#: As measured (benchmarks/README.md). int8 is for those who ask: its limit is the wider one.
+#: As measured (benchmarks/README.md).
 _FASTEST_FIRST = (
     ("openvino", "bf16"),
     ("torch", "bf16"),
@@ -37,6 +37,8 @@ _FASTEST_FIRST = (
     ("onnx", "fp32"),
     ("torch", "fp32"),
 )
+#: For those who ask: its limit is the wider one.
+_WHERE_ASKED = (("openvino", "int8"),)
 _PACKAGES = {"openvino": "openvino", "onnx": "onnxruntime"}
 
 
@@ -155,28 +157,26 @@ class RuntimeChooser:
 
     def _candidates(self) -> list[tuple[str, str]]:
         """What was asked for and can be had here, fastest first."""
-        ways = [*_FASTEST_FIRST]
-        if self._precision == "int8":
-            ways = [("openvino", "int8")]
         recipe, device = self._subject.recipe, self._subject.device
-        free_size = recipe.patches is None and recipe.preprocessing.size is None
-        found = []
-        for runtime, precision in ways:
-            named = self._runtime == runtime
-            if self._runtime not in ("auto", runtime) or self._precision not in ("auto", precision):
-                continue
-            if precision == "bf16" and not computes_in_bfloat16(device):
-                continue
-            # A network of scans of any size would be converted anew for each size.
-            if self._runtime == "auto" and runtime != "torch" and free_size:
-                continue
-            if not named and not _installed(runtime) and self._precision != "int8":
-                continue
-            if device.type != "cpu" and runtime != "torch":
-                continue
-            assert offers(runtime, precision)
-            found.append((runtime, precision))
-        return found
+        anything = self._runtime == self._precision == "auto"
+        if anything and recipe.patches is None and recipe.preprocessing.size is None:
+            # Scans of any size: each would be converted and checked for, and not once.
+            return [("torch", "fp32")]
+        return [
+            (runtime, precision)
+            for runtime, precision in (*_FASTEST_FIRST, *_WHERE_ASKED)
+            if self._runtime in ("auto", runtime)
+            and self._wants(runtime, precision)
+            and (precision != "bf16" or computes_in_bfloat16(device))
+            and (device.type == "cpu" or runtime == "torch")
+        ]
+
+    def _wants(self, runtime: str, precision: str) -> bool:
+        if (runtime, precision) in _WHERE_ASKED:
+            return self._precision == precision
+        # Named, a runtime that is not installed says so when it is opened.
+        there = self._runtime == runtime or _installed(runtime)
+        return self._precision in ("auto", precision) and there
 
 
 class _Check:

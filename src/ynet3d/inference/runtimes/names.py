@@ -33,8 +33,3 @@ def check_names(runtime: str, precision: str) -> None:
             f"The runtime {runtime} has no precision {precision}: choose auto or one of "
             f"{', '.join(offered)}, or another runtime."
         )
-
-
-def offers(runtime: str, precision: str) -> bool:
-    """Whether `runtime` computes in `precision`."""
-    return precision in _OFFERED[runtime]
