@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nibabel
@@ -247,3 +249,18 @@ def test_real_dicom(real_data: Path, tmp_path: Path) -> None:
     assert done.code == 0, done
     mask, scan = read_label(tmp_path / "out" / "segmentation.nii.gz"), read_volume(source)
     assert mask.same_grid(scan, tolerance_mm=1e-3)
+
+
+def test_a_wrong_path_is_refused_before_torch_is_loaded(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from ynet3d.cli.main import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "except SystemExit as end:\n    print(end.code, 'torch' in sys.modules)\n"
+    )
+    words = ["predict", str(tmp_path / "nowhere"), "-o", str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "2 False\n"
+    assert "There is nothing at" in done.stderr

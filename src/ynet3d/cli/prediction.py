@@ -62,12 +62,11 @@ def predict(
     """Find liver and tumours: mask on the scan's own grid, statistics, pictures."""
     from ynet3d.pipelines.prediction import predict_files
     from ynet3d.progress import Progress
-    from ynet3d.weights.shipped import DEFAULT
 
     done, failed = predict_files(
         inputs,
         out,
-        weights=weights or DEFAULT,
+        weights=weights or None,
         refine=refine or None,
         device=device,
         runtime=runtime,

@@ -10,15 +10,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ynet3d.devices import explained_memory_errors
 from ynet3d.errors import InputError, YnetError
 from ynet3d.files import ensure_output_folder, write_json
-from ynet3d.inference import Predictor, TwoStagePredictor, make_predictor
-from ynet3d.inference.ensemble import OneOrMore
 from ynet3d.labels import RESEARCH_USE
 from ynet3d.progress import Progress
 from ynet3d.reporting import save_overlay, save_surface, statistics
@@ -33,7 +30,11 @@ from ynet3d.volumes import (
     strip_suffix,
     write_label,
 )
-from ynet3d.weights import Weights
+
+if TYPE_CHECKING:
+    from ynet3d.inference import Predictor, TwoStagePredictor
+    from ynet3d.inference.ensemble import OneOrMore
+    from ynet3d.weights import Weights
 
 SEGMENTATION = "segmentation.nii.gz"
 _ADVICE = "close other programs, or crop the scan to the abdomen"
@@ -61,7 +62,7 @@ def predict_files(
     inputs: Sequence[str | Path],
     out: str | Path,
     *,
-    weights: OneOrMore,
+    weights: OneOrMore | None = None,
     refine: OneOrMore | None = None,
     device: str = "auto",
     runtime: str = "auto",
@@ -76,7 +77,8 @@ def predict_files(
     Args:
         inputs: volume files, DICOM folders, zips, or folders of volume files.
         out: folder for the files of one input, or for a folder for each of several.
-        weights: a `.safetensors` file or a run folder, or loaded weights; several predict together.
+        weights: a `.safetensors` file or a run folder, or loaded weights; several predict together;
+            by default those of this package.
         refine: those of the second stage, which sees only the box of the liver that `weights` find.
         device, runtime, precision, cache: what the network runs on and in, see `Predictor`.
         series: DICOM SeriesInstanceUID, where an input has several.
@@ -92,8 +94,18 @@ def predict_files(
     progress = progress or Progress(quiet=True)
     scans = [scan for item in inputs for scan in _scans(Path(item))]
     targets = _targets(scans, ensure_output_folder(out))
+    # Here, so that a wrong path is refused before torch has been loaded.
+    from ynet3d.devices import explained_memory_errors
+    from ynet3d.inference import make_predictor
+    from ynet3d.weights.shipped import DEFAULT
+
     predictor = make_predictor(
-        weights, refine=refine, device=device, runtime=runtime, precision=precision, cache=cache
+        DEFAULT if weights is None else weights,
+        refine=refine,
+        device=device,
+        runtime=runtime,
+        precision=precision,
+        cache=cache,
     )
     done: list[FilePrediction] = []
     failed: list[FailedPrediction] = []
@@ -214,6 +226,7 @@ def _predict_one(
 
 def _others(predictor: Predictor | TwoStagePredictor) -> dict[str, Any]:
     """The other weights of an ensemble, and those of the second stage."""
+    from ynet3d.inference import TwoStagePredictor
 
     def named(members: Sequence[Weights]) -> list[dict[str, Any]]:
         return [{"file": str(m.path), "sha256": m.facts.get("sha256")} for m in members]
