@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from small_runs import small_recipe, write_small_dataset
+from stopped_runs import stopped_after
 from torch import nn
 
 from ynet3d.datasets import open_dataset
@@ -156,11 +157,11 @@ def test_runs_resume_and_leave_a_plain_network(tmp_path: Path) -> None:
     cases = tuple(open_dataset(folder, kind="lits").cases)
     data = TrainingData("small", cases[:2], cases[2:])
     recipe = recipe_for("3dynet", epochs=2, learning_rate=1e-3)
-    from test_training import _StopAt
 
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(data, whole, recipe, device="cpu", progress=Progress(quiet=True))
-    assert not train(data, parts, recipe, device="cpu", progress=_StopAt(3)).finished
+    with stopped_after(3) as progress:
+        assert not train(data, parts, recipe, device="cpu", progress=progress).finished
     train(data, parts, recipe, device="cpu", resume=True, progress=Progress(quiet=True))
     one, other = (load_file(run / "last.safetensors") for run in (whole, parts))
     assert set(one) == set(build_network(recipe).state_dict())

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from small_runs import small_recipe, small_scan, write_small_dataset
+from stopped_runs import stopped_after
 
 from ynet3d.datasets import Case, open_dataset
 from ynet3d.errors import InputError, YnetError
@@ -23,7 +21,7 @@ from ynet3d.preprocessing import (
     store_prepared,
     to_network_grid,
 )
-from ynet3d.progress import Progress, Task
+from ynet3d.progress import Progress
 from ynet3d.recipes import Recipe, Training
 from ynet3d.training import TrainingData, make_loss, train
 from ynet3d.training import loop as loop_module
@@ -132,28 +130,6 @@ def test_it_learns(cases: tuple[Case, ...], tmp_path: Path) -> None:
     assert metrics["dice_tumour"] > 0.5
 
 
-class _StopAt(Progress):
-    """Presses Ctrl-C after some steps."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__(quiet=True)
-        self.step = step
-
-    @contextmanager
-    def task(self, description: str, *, total: int, done: int = 0) -> Iterator[Task]:
-        stop_at, counted = self.step, done
-
-        class Counting(Task):
-            def advance(self, steps: int = 1, note: str = "") -> None:
-                nonlocal counted
-                counted += steps
-                if counted == stop_at:
-                    # At once and in this thread: a signal to the process may come after the run.
-                    signal.raise_signal(signal.SIGINT)
-
-        yield Counting() if description == "Training" else Task()
-
-
 @pytest.mark.parametrize("step", [1, 3, 4, 8])
 def test_resumed_runs_repeat_an_uninterrupted_one(
     data: TrainingData, tmp_path: Path, step: int
@@ -161,7 +137,8 @@ def test_resumed_runs_repeat_an_uninterrupted_one(
     recipe = everything_on()
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(data, whole, recipe, device="cpu", progress=QUIET)
-    first = train(data, parts, recipe, device="cpu", progress=_StopAt(step))
+    with stopped_after(step) as progress:
+        first = train(data, parts, recipe, device="cpu", progress=progress)
     assert not first.finished
     second = train(data, parts, recipe, device="cpu", resume=True, progress=QUIET)
     assert second.finished
