@@ -63,6 +63,16 @@ def test_predict_without_naming_weights(
     assert statistics["weights"]["file"] == packed.name
 
 
+def test_no_weights_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shipped, "list_shipped", dict)
+    write_volume(small_scan()[0], tmp_path / "scan.nii.gz")
+    done = run(capsys, "predict", tmp_path / "scan.nii.gz", "-o", tmp_path / "out")
+    assert done.code == 2
+    assert "this release holds none for real CT" in done.err
+
+
 def test_a_name_that_is_not_there(packed: Path) -> None:
     assert load_weights(shipped.DEFAULT).path == packed
     with pytest.raises(InputError, match=r"one of this package's \(lite\)"):

@@ -97,10 +97,10 @@ def predict_files(
     # Here, so that a wrong path is refused before torch has been loaded.
     from ynet3d.devices import explained_memory_errors
     from ynet3d.inference import make_predictor
-    from ynet3d.weights.shipped import DEFAULT
+    from ynet3d.weights.shipped import default_weights
 
     predictor = make_predictor(
-        DEFAULT if weights is None else weights,
+        default_weights() if weights is None else weights,
         refine=refine,
         device=device,
         runtime=runtime,
