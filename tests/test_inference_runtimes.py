@@ -225,6 +225,26 @@ def test_masks_do_not_depend_on_the_runtime(weights: Path) -> None:
     assert [running.runtime for running in predictor.running] == ["openvino"]
 
 
+def test_networks_without_a_checksum_never_meet(tmp_path: Path) -> None:
+    found = []
+    for label in (1, 2):
+        path = save_constant_weights(tmp_path / f"{label}.safetensors", label)
+        loaded = load_weights(path)
+        way = RuntimeChooser(
+            loaded.network,
+            loaded.recipe,
+            checksum=None,
+            device=CPU,
+            runtime="openvino",
+            precision="fp32",
+            cache=tmp_path / "cache",
+        )
+        logits = way.open(WHOLE, QUIET).forward(torch.rand(WHOLE))
+        found.append(set(logits.argmax(1).unique().tolist()))
+    assert found == [{1}, {2}]
+    assert not (tmp_path / "cache").exists()
+
+
 def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     cache = RuntimeCache("0" * 64, WHOLE, tmp_path / "file")

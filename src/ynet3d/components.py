@@ -75,3 +75,13 @@ def _with_even_sides(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     i, j, k = source.shape
     copy[:i, :j, :k] = source
     return copy.transpose(np.argsort(order))
+
+
+def voxels_of(mask: npt.NDArray[np.bool_], *, most: int) -> npt.NDArray[np.int32]:
+    """Indices (n, 3) of voxels of a 3D mask, evenly thinned out where there are more than `most`.
+
+    n is below twice `most`.
+    """
+    flat = np.flatnonzero(mask)
+    step = max(1, len(flat) // most)
+    return np.stack(np.unravel_index(flat[::step], mask.shape), axis=1).astype(np.int32)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -66,6 +67,46 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def staged_files(folder: Path, *, last: str = "") -> Iterator[Path]:
+    """Yield a temporary folder in `folder`; what lies in it moves up if the block succeeds.
+
+    For files that belong together. `last` is the one that others look for: it comes last.
+    """
+    # Inside the folder: what lies beside it may be another disk.
+    with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as name:
+        yield Path(name)
+        for path in sorted(Path(name).iterdir(), key=lambda path: path.name == last):
+            target = folder / path.name
+            if target.is_dir():
+                shutil.rmtree(target)
+            os.replace(path, target)
+
+
+@contextmanager
+def cache_entry(entry: Path) -> Iterator[Path]:
+    """Yield a temporary folder that becomes `entry`, unless another process was faster.
+
+    Raises:
+        YnetError: it cannot be written.
+    """
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=entry.parent))
+        try:
+            yield temporary
+            os.replace(temporary, entry)
+        except OSError:
+            if not entry.is_dir():  # unless another process was faster
+                raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise YnetError(
+            f"The cache {entry.parent} could not be written: {error.strerror}."
+        ) from error
 
 
 def write_text(target: str | Path, text: str) -> None:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from ynet3d.errors import InputError, YnetError
 from ynet3d.exporting.bundle import write_bundle
 from ynet3d.exporting.torchscript import TorchScriptForward, save_torchscript
-from ynet3d.files import ensure_output_folder, write_json
+from ynet3d.files import ensure_output_folder, staged_files, write_json
 from ynet3d.inference import pass_shape
 from ynet3d.inference.runtimes.onnx_runtime import OnnxForward, save_onnx
 from ynet3d.inference.runtimes.openvino_runtime import OpenVinoForward, save_openvino, to_openvino
 from ynet3d.inference.runtimes.parity import Forward, Parity, compare_labels
-from ynet3d.inference.runtimes.sample import phantom_sample
+from ynet3d.inference.runtimes.sample import phantom_sample, sample_words
 from ynet3d.labels import RESEARCH_USE, Label
 from ynet3d.networks.blocks import size_multiple
 from ynet3d.weights import Weights, load_weights
@@ -71,19 +67,17 @@ def export_weights(
     shape = _shape(loaded, size, dynamic=dynamic)
     folder = ensure_output_folder(out)
     name = loaded.path.stem or "network"
-    with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as staging:
-        written = Path(staging) / (name + _SUFFIXES.get(to, ""))
-        forward = _write(loaded, written, shape, to=to, dynamic=dynamic)
-        parity = _check(loaded.network, forward, loaded, shape)
+    target = folder / (name + _SUFFIXES.get(to, ""))
+    with staged_files(folder, last=target.name) as staging:
+        forward = _write(loaded, staging / target.name, shape, to=to, dynamic=dynamic)
+        parity = _check(loaded, forward, shape)
         if not parity.passed:
             raise YnetError(
                 f"The exported network gives other masks than PyTorch ({parity.words}): nothing "
                 "was written; please report it."
             )
         facts = _facts(loaded, to=to, shape=shape, dynamic=dynamic, parity=parity)
-        write_json(Path(staging) / f"{name}.json", facts)
-        target = folder / written.name
-        _move(Path(staging), folder, last=written.name)
+        write_json(staging / f"{name}.json", facts)
     return Exported(target, shape, parity)
 
 
@@ -126,13 +120,12 @@ def _write(weights: Weights, path: Path, shape: Shape, *, to: str, dynamic: bool
     return TorchScriptForward(write_bundle(weights, path, shape))
 
 
-def _check(network: nn.Module, forward: Forward, weights: Weights, shape: Shape) -> Parity:
+def _check(weights: Weights, forward: Forward, shape: Shape) -> Parity:
     sample = phantom_sample(shape, weights.recipe.preprocessing)
     with torch.inference_mode():
-        expected = network.float()(sample)
+        expected = weights.network(sample)
         found = forward(sample)
-    size = " x ".join(map(str, shape[2:]))
-    return compare_labels(expected, found, precision="fp32", on=f"1 window of {size} of a phantom")
+    return compare_labels(expected, found, precision="fp32", on=sample_words(shape))
 
 
 def _facts(
@@ -161,12 +154,3 @@ def _facts(
         "versions": {"ynet3d": version("ynet3d"), "torch": torch.__version__},
         "notice": RESEARCH_USE,
     }
-
-
-def _move(staging: Path, folder: Path, *, last: str) -> None:
-    """Move what lies in `staging`, the file that is looked for last."""
-    for path in sorted(staging.iterdir(), key=lambda path: path.name == last):
-        target = folder / path.name
-        if target.is_dir():
-            shutil.rmtree(target)
-        os.replace(path, target)

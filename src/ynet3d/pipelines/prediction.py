@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ynet3d.errors import InputError, YnetError
-from ynet3d.files import ensure_output_folder, write_json
+from ynet3d.files import ensure_output_folder, staged_files, write_json
 from ynet3d.labels import RESEARCH_USE
 from ynet3d.progress import Progress
 from ynet3d.reporting import save_overlay, save_surface, statistics
@@ -200,27 +198,21 @@ def _predict_one(
         **_others(predictor),
         "notice": RESEARCH_USE,
     }
-    staging: Path | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Inside the folder: what lies beside it may be another disk.
-        staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
-        write_label(label, staging / SEGMENTATION)
-        save_overlay(volume, label, staging / "overlay.png", title=name, found=found)
-        save_surface(label, staging / "surface.png", title=name, found=found)
-        content["seconds"] = round(time.monotonic() - started, 1)
-        write_json(staging / "statistics.json", content)
-        for file in staging.iterdir():
-            os.replace(file, folder / file.name)
+        with staged_files(folder) as staging:
+            write_label(label, staging / SEGMENTATION)
+            save_overlay(volume, label, staging / "overlay.png", title=name, found=found)
+            save_surface(label, staging / "surface.png", title=name, found=found)
+            content["seconds"] = round(time.monotonic() - started, 1)
+            write_json(staging / "statistics.json", content)
     except OSError as error:
         raise YnetError(
             f"The results of {name} could not be written to {folder}: {error.strerror}."
         ) from error
     finally:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
-            with suppress(OSError):  # leave no empty folder of a scan that failed
-                folder.rmdir()
+        with suppress(OSError):  # leave no empty folder of a scan that failed
+            folder.rmdir()
     return FilePrediction(name, scan, folder, content)
 
 

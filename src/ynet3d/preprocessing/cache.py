@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -17,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ynet3d.components import voxels_of
 from ynet3d.datasets import Case
-from ynet3d.errors import InputError, YnetError
+from ynet3d.errors import InputError
+from ynet3d.files import cache_entry
 from ynet3d.labels import Label
 from ynet3d.preprocessing.cropping import cropped, liver_box
 from ynet3d.preprocessing.grid import label_to_network_grid, to_network_grid
@@ -127,21 +126,8 @@ class CaseCache:
         image = to_network_grid(image_volume, self._preprocessing)
         del image_volume
         label = label_to_network_grid(label_volume, self._preprocessing)
-        try:
-            entry.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=entry.parent))
-            try:
-                store_prepared(temporary, image, label)
-                os.replace(temporary, entry)
-            except OSError:
-                if not entry.is_dir():  # unless another process was faster
-                    raise
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
-        except OSError as error:
-            raise YnetError(
-                f"The cache {entry.parent} could not be written: {error.strerror}."
-            ) from error
+        with cache_entry(entry) as temporary:
+            store_prepared(temporary, image, label)
 
 
 def prepared_part(
@@ -170,7 +156,7 @@ def store_prepared(
     np.save(folder / "image.npy", image)
     np.save(folder / "label.npy", label)
     for kind in _FOREGROUND:
-        np.save(folder / f"{kind.name.lower()}.npy", _some_voxels(label == kind))
+        np.save(folder / f"{kind.name.lower()}.npy", voxels_of(label == kind, most=_VOXELS_KEPT))
 
 
 def load_prepared(name: str, folder: Path) -> PreparedCase:
@@ -181,9 +167,3 @@ def load_prepared(name: str, folder: Path) -> PreparedCase:
 
 def _stored(folder: Path, part: str, *, mmap_mode: Literal["r"] | None = None) -> npt.NDArray[Any]:
     return np.load(folder / f"{part}.npy", mmap_mode=mmap_mode, allow_pickle=False)
-
-
-def _some_voxels(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
-    flat = np.flatnonzero(mask)
-    step = max(1, len(flat) // _VOXELS_KEPT)
-    return np.stack(np.unravel_index(flat[::step], mask.shape), axis=1).astype(np.int32)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from ynet3d.components import voxels_of
 from ynet3d.datasets import Case, open_dataset
 from ynet3d.datasets.layouts.ircadb_masks import IrcadbMasks
-from ynet3d.errors import InputError, YnetError
+from ynet3d.errors import InputError
+from ynet3d.files import cache_entry
 from ynet3d.labels import Label
 from ynet3d.progress import Progress
 from ynet3d.synthesis.fields import Spacing
@@ -150,29 +149,11 @@ def _prepared(source: MaskSource, folder: Path) -> TissueMap:
 
 def _store(tissue: npt.NDArray[np.uint8], entry: Path) -> None:
     low, high = LIVER_RANGE
-    try:
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=entry.parent))
-        try:
-            np.save(temporary / "tissue.npy", tissue)
-            np.save(temporary / "liver.npy", _some((tissue >= low) & (tissue <= high)))
-            np.save(temporary / "tumour.npy", _some(tissue == Tissue.TUMOUR))
-            os.replace(temporary, entry)
-        except OSError:
-            if not entry.is_dir():  # unless another process was faster
-                raise
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as error:
-        raise YnetError(
-            f"The cache {entry.parent} could not be written: {error.strerror}."
-        ) from error
-
-
-def _some(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
-    flat = np.flatnonzero(mask)
-    step = max(1, len(flat) // _VOXELS_KEPT)
-    return np.stack(np.unravel_index(flat[::step], mask.shape), axis=1).astype(np.int32)
+    liver, tumour = (tissue >= low) & (tissue <= high), tissue == Tissue.TUMOUR
+    with cache_entry(entry) as temporary:
+        np.save(temporary / "tissue.npy", tissue)
+        np.save(temporary / "liver.npy", voxels_of(liver, most=_VOXELS_KEPT))
+        np.save(temporary / "tumour.npy", voxels_of(tumour, most=_VOXELS_KEPT))
 
 
 def _without_crumbs(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

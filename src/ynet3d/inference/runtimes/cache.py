@@ -15,7 +15,7 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
-from ynet3d.files import write_json
+from ynet3d.files import staged_files, write_json
 from ynet3d.hardware import capabilities, processor
 from ynet3d.inference.runtimes.parity import Parity
 
@@ -29,26 +29,24 @@ class RuntimeCache:
     Whatever the figures depend on is part of the folder's name, so nothing in it is ever stale.
 
     Args:
-        checksum: of the weights.
+        checksum: of the weights; None for those without, of which nothing outlives the process.
         shape: (N, 1, D, H, W) of the input.
         root: by default the user's cache folder; a folder for this process where that cannot be
             written.
     """
 
-    def __init__(self, checksum: str, shape: tuple[int, ...], root: Path | None = None) -> None:
+    def __init__(
+        self, checksum: str | None, shape: tuple[int, ...], root: Path | None = None
+    ) -> None:
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        name = f"{checksum[:16]}-{'x'.join(map(str, shape))}-{_environment()}"
-        folder = (root or user_cache_path("ynet3d") / "networks") / name
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            os.utime(folder)
-            tempfile.TemporaryFile(dir=folder).close()
-        except OSError:
+        kept = None
+        if checksum is not None:
+            name = f"{checksum[:16]}-{'x'.join(map(str, shape))}-{_environment()}"
+            kept = _claimed((root or user_cache_path("ynet3d") / "networks") / name)
+        if kept is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="ynet3d-")
-            folder = Path(self._temporary.name)
-        else:
-            _forget_old(folder.parent, keep=folder)
-        self.folder = folder
+            kept = Path(self._temporary.name)
+        self.folder = kept
 
     def file(self, name: str, make: Callable[[Path], None]) -> Path:
         """The file called `name`; if it is not there, `make` is given a path to write it to.
@@ -57,11 +55,8 @@ class RuntimeCache:
         """
         target = self.folder / name
         if not target.is_file():
-            with tempfile.TemporaryDirectory(prefix=".writing-", dir=self.folder) as staging:
-                make(Path(staging) / name)
-                made = sorted(Path(staging).iterdir(), key=lambda path: path.name == name)
-                for path in made:  # the file that is looked for comes last
-                    os.replace(path, self.folder / path.name)
+            with staged_files(self.folder, last=name) as staging:
+                make(staging / name)
         return target
 
     def parity(self, name: str) -> Parity | None:
@@ -75,6 +70,18 @@ class RuntimeCache:
     def keep_parity(self, name: str, parity: Parity) -> None:
         """For the next start."""
         write_json(self.folder / f"{name}.json", parity.as_json())
+
+
+def _claimed(folder: Path) -> Path | None:
+    """The folder, made and marked as used now; None if it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return None
+    _forget_old(folder.parent, keep=folder)
+    return folder
 
 
 def _environment() -> str:

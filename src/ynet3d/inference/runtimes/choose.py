@@ -23,6 +23,7 @@ from ynet3d.inference.runtimes.openvino_runtime import (
     to_openvino,
 )
 from ynet3d.inference.runtimes.parity import Forward, Parity, compare_labels
+from ynet3d.inference.runtimes.sample import phantom_sample, sample_words
 from ynet3d.inference.runtimes.torch_runtime import TorchForward
 from ynet3d.progress import Progress
 from ynet3d.recipes import Recipe
@@ -71,7 +72,7 @@ class _Subject:
     network: nn.Module
     recipe: Recipe
     device: torch.device
-    checksum: str
+    checksum: str | None
     cache_root: Path | None
 
     def in_torch(self, *, mixed: bool) -> TorchForward:
@@ -112,7 +113,7 @@ class RuntimeChooser:
                     "--runtime torch."
                 )
             runtime = "torch"
-        self._subject = _Subject(network, recipe, device, checksum or "unnamed", cache)
+        self._subject = _Subject(network, recipe, device, checksum, cache)
         self._runtime, self._precision = runtime, precision
         self._opened: dict[Shape, Running] = {}
 
@@ -202,12 +203,8 @@ class _Check:
         forward = self._forward(runtime, precision)
         if parity is None:
             logits = forward(self._windows())
-            size = " x ".join(map(str, self._shape[2:]))
             parity = compare_labels(
-                self._expected(),
-                logits.cpu(),
-                precision=precision,
-                on=f"{self._shape[0]} window{'s' * (self._shape[0] > 1)} of {size} of a phantom",
+                self._expected(), logits.cpu(), precision=precision, on=sample_words(self._shape)
             )
             self._cache.keep_parity(name, parity)
             if not parity.passed:
@@ -236,9 +233,6 @@ class _Check:
 
     def _windows(self) -> torch.Tensor:
         if self._sample is None:
-            # Here, because most starts check nothing.
-            from ynet3d.inference.runtimes.sample import phantom_sample
-
             self._sample = phantom_sample(self._shape, self._subject.recipe.preprocessing)
         return self._sample
 

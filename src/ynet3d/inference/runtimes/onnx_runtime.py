@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from ynet3d.errors import MissingExtraError
+from ynet3d.inference.runtimes.batches import filled_up
 from ynet3d.inference.runtimes.tracing import quiet_tracing, traceable
 
 Shape = tuple[int, int, int, int, int]
@@ -64,10 +64,5 @@ class OnnxForward:
 
     def __call__(self, windows: torch.Tensor) -> torch.Tensor:
         """Logits (N, classes, D, H, W) float32."""
-        count = len(windows)
-        if count < self._shape[0]:
-            filling = windows.new_zeros(self._shape[0] - count, *windows.shape[1:])
-            windows = torch.cat([windows, filling])
-        image = np.ascontiguousarray(windows.float().cpu().numpy())
-        (logits,) = self._session.run(None, {"image": image})
-        return torch.from_numpy(logits[:count])
+        (logits,) = self._session.run(None, {"image": filled_up(windows, self._shape[0])})
+        return torch.from_numpy(logits[: len(windows)])

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from ynet3d.errors import MissingExtraError
+from ynet3d.inference.runtimes.batches import filled_up
 from ynet3d.inference.runtimes.tracing import quiet_tracing, traceable
 
 Shape = tuple[int, int, int, int, int]
@@ -102,11 +102,7 @@ class OpenVinoForward:
 
     def __call__(self, windows: torch.Tensor) -> torch.Tensor:
         """Logits (N, classes, D, H, W) float32."""
-        count = len(windows)
-        if count < self._shape[0]:
-            filling = windows.new_zeros(self._shape[0] - count, *windows.shape[1:])
-            windows = torch.cat([windows, filling])
-        image = np.ascontiguousarray(windows.float().cpu().numpy())
+        image = filled_up(windows, self._shape[0])
         found = self._request.infer({0: image}, share_inputs=True, share_outputs=True)
         # Copied: the request writes its next logits to the same place.
-        return torch.from_numpy(found[0][:count].copy())
+        return torch.from_numpy(found[0][: len(windows)].copy())

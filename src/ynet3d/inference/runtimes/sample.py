@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from ynet3d.components import bounding_box
 from ynet3d.labels import Label
-from ynet3d.phantoms import Phantom, PhantomOptions, make_phantom
 from ynet3d.preprocessing import label_to_network_grid, to_network_grid
 from ynet3d.recipes import Preprocessing
+
+if TYPE_CHECKING:
+    from ynet3d.phantoms import Phantom
 
 Shape = tuple[int, int, int, int, int]
 
@@ -47,8 +50,16 @@ def phantom_sample(shape: Shape, preprocessing: Preprocessing) -> torch.Tensor:
     return torch.stack(windows)
 
 
+def sample_words(shape: Shape) -> str:
+    """What `phantom_sample` gives, for people."""
+    size = " x ".join(map(str, shape[2:]))
+    return f"{shape[0]} window{'s' * (shape[0] > 1)} of {size} of a phantom"
+
+
 @lru_cache(maxsize=1)  # it takes seconds to make, and several networks may be checked
 def _phantom() -> Phantom:
+    from ynet3d.phantoms import PhantomOptions, make_phantom  # most starts check nothing
+
     options = PhantomOptions(
         matrix=_MATRIX, slices=_SLICES, tumours=_TUMOURS, pixel_mm=3.0, orientation="LPS"
     )
