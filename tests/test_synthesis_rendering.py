@@ -143,8 +143,8 @@ def test_density_and_labels_without_noise_and_pose() -> None:
     hu, label = render(
         tissue,
         tissue_spacing=SPACING,
-        centre=tuple(n / 2 - 0.5 for n in tissue.shape),  # type: ignore[arg-type]
-        shape=found.shape,  # type: ignore[arg-type]
+        centre=tuple(n / 2 - 0.5 for n in tissue.shape),  # type: ignore[arg-type]  # three axes
+        shape=found.shape,  # type: ignore[arg-type]  # three axes
         spacing=SPACING,
         appearance=appearance,
         scanner=STILL,

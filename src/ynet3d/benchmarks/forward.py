@@ -14,7 +14,13 @@ from torch import nn
 from ynet3d.benchmarks.apart import apart
 from ynet3d.benchmarks.timing import best_seconds
 from ynet3d.benchmarks.whole_case import run_measured
-from ynet3d.benchmarks.work import Work, network_work, noise_batch
+from ynet3d.benchmarks.work import (
+    NETWORK,
+    Work,
+    benchmark_network,
+    network_work,
+    noise_batch,
+)
 from ynet3d.devices import channels_last, computes_in_bfloat16
 from ynet3d.inference.runtimes import Forward, TorchForward
 from ynet3d.inference.runtimes.onnx_runtime import OnnxForward, save_onnx
@@ -24,14 +30,13 @@ from ynet3d.inference.runtimes.openvino_runtime import (
     save_openvino,
     to_openvino,
 )
-from ynet3d.networks import create_network, he_normal
+from ynet3d.networks import create_network
 from ynet3d.networks.blocks import plain_layers
 from ynet3d.recipes import load_recipe
 from ynet3d.weights import initial_network, save_weights
 
 Size = tuple[int, int, int]
 
-NETWORK = "3dynet"
 WAYS = (
     ("torch", "bf16"),
     ("openvino", "fp32"),
@@ -81,15 +86,8 @@ def measure_forward(
     return ForwardTimes(width, normalisation, size, plain, seconds, work)
 
 
-def _network(options: dict[str, Any]) -> nn.Module:
-    torch.manual_seed(0)
-    network = create_network(NETWORK, **options)
-    he_normal(network)
-    return network.eval()
-
-
 def _plain_seconds(options: dict[str, Any], *, size: Size, repeats: int) -> float:
-    network = plain_layers(_network(options))
+    network = plain_layers(benchmark_network(options).eval())
     image, _ = noise_batch(size, 1)
     with torch.inference_mode():
         return best_seconds(lambda: network(image), device=_CPU, repeats=repeats)
@@ -100,7 +98,9 @@ def _seconds(
 ) -> float:
     image, _ = noise_batch(size, 1)
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
-        forward = _forward(_network(options), runtime, precision, image, Path(folder))
+        forward = _forward(
+            benchmark_network(options).eval(), runtime, precision, image, Path(folder)
+        )
         return best_seconds(lambda: forward(image), device=_CPU, repeats=repeats)
 
 

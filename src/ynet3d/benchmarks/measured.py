@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ynet3d.benchmarks.rows import Findings, Point, Row, rate_unit
+from ynet3d.benchmarks.rows import BYTES, Findings, Point, Row, rate_unit
 
 if TYPE_CHECKING:
     from ynet3d.benchmarks.gpu import GpuTimes
     from ynet3d.benchmarks.suite import Context
 
-_GIGA, _BFLOAT16_BYTES, _FLOAT_BYTES = 1e9, 2, 4
+_GIGA = 1e9
 _TRAINING_RATIO, _LOSS_DIFFERENCE = 3.0, 0.05
 _HELP_SECONDS = 0.3
 _CASE_SECONDS = 6.0
@@ -80,8 +80,8 @@ def training(context: Context) -> Findings:
         details.append(asdict(step))
         if batch == 1:
             points += [
-                _training_point("ours", "bf16", _BFLOAT16_BYTES, step, step.our_seconds),
-                _training_point("plain", "fp32", _FLOAT_BYTES, step, step.plain_seconds),
+                _training_point("ours", "bf16", step, step.our_seconds),
+                _training_point("plain", "fp32", step, step.plain_seconds),
             ]
     return Findings(tuple(rows), tuple(points), {"steps": details})
 
@@ -115,7 +115,7 @@ def loss_curves(context: Context) -> Findings:
     return Findings(tuple(rows), details={"curves": [asdict(curve) for curve in curves]})
 
 
-def _training_point(whose: str, precision: str, size: int, step: Any, seconds: float) -> Point:
+def _training_point(whose: str, precision: str, step: Any, seconds: float) -> Point:
     from ynet3d.benchmarks.work import TRAINING_PASSES
 
     norm = "" if step.normalisation == "none" else f", {step.normalisation} norm"
@@ -123,7 +123,7 @@ def _training_point(whose: str, precision: str, size: int, step: Any, seconds: f
         f"training, {whose} {precision}{norm}",
         precision,
         step.flop,
-        TRAINING_PASSES * step.work.values * size,
+        TRAINING_PASSES * step.work.values * BYTES[precision],
         seconds,
     )
 

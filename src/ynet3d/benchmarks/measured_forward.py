@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ynet3d.benchmarks.rows import Findings, Point, Row, rate_unit
+from ynet3d.benchmarks.rows import BYTES, Findings, Point, Row, rate_unit
 
 if TYPE_CHECKING:
     from ynet3d.benchmarks.forward import ForwardTimes
     from ynet3d.benchmarks.suite import Context
 
 _GIGA = 1e9
-_BYTES = {"fp32": 4, "bf16": 2, "int8": 1}
 _RATIOS = {("openvino", "bf16"): 4.0, ("openvino", "int8"): 8.0}
 _SHARE_OF_PRODUCT = 0.90
 _START_SECONDS = 3.0
@@ -88,7 +87,7 @@ def _points(found: ForwardTimes) -> list[Point]:
             f"forward, {runtime} {precision}",
             precision,
             found.work.flop,
-            found.work.values * _BYTES[precision],
+            found.work.values * BYTES[precision],
             seconds,
         )
         for (runtime, precision), seconds in found.seconds.items()
@@ -97,7 +96,7 @@ def _points(found: ForwardTimes) -> list[Point]:
         "forward, plain fp32",
         "fp32",
         found.work.flop,
-        found.work.values * _BYTES["fp32"],
+        found.work.values * BYTES["fp32"],
         found.plain_seconds,
     )
     return [plain, *points]

@@ -8,6 +8,10 @@ from typing import Any, Literal
 Verdict = Literal["met", "not met", "not measured", "no target"]
 
 
+#: Of a value in each precision.
+BYTES = {"fp32": 4, "bf16": 2, "int8": 1}
+
+
 def rate_unit(precision: str) -> str:
     """What is counted in a rate: whole numbers have no floating-point operations."""
     return "OP" if precision == "int8" else "FLOP"

@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 
 from ynet3d.benchmarks.apart import apart
 from ynet3d.benchmarks.timing import best_seconds
-from ynet3d.benchmarks.work import TRAINING_PASSES, Work, network_work, noise_batch
+from ynet3d.benchmarks.work import (
+    NETWORK,
+    TRAINING_PASSES,
+    Work,
+    benchmark_network,
+    network_work,
+    noise_batch,
+)
 from ynet3d.devices import channels_last, keep_freed_memory
-from ynet3d.networks import create_network, he_normal
+from ynet3d.networks import create_network
 from ynet3d.networks.blocks import plain_layers
 from ynet3d.recipes import Training
 from ynet3d.training import make_loss
@@ -22,7 +28,6 @@ from ynet3d.training.step import gradient_step
 Size = tuple[int, int, int]
 Step = Callable[[torch.Tensor, torch.Tensor], float]
 
-NETWORK = "3dynet"
 _CPU = torch.device("cpu")
 _LEARNING_RATE = 1e-3
 
@@ -120,16 +125,9 @@ def _step_seconds(
     return best_seconds(lambda: step(image, label), device=_CPU, repeats=repeats)
 
 
-def _network(options: dict[str, Any]) -> nn.Module:
-    torch.manual_seed(0)
-    network = create_network(NETWORK, **options)
-    he_normal(network)
-    return network.train()
-
-
 def _plain_step(options: dict[str, Any], *, channels_first: bool = True) -> Step:
     """The step as a tutorial of PyTorch has it."""
-    network = plain_layers(_network(options))
+    network = plain_layers(benchmark_network(options).train())
     if not channels_first:
         network = channels_last(network, _CPU)
     optimiser = torch.optim.Adam(network.parameters(), lr=_LEARNING_RATE)
@@ -147,7 +145,7 @@ def _plain_step(options: dict[str, Any], *, channels_first: bool = True) -> Step
 
 def _our_step(options: dict[str, Any]) -> Step:
     """The step of `ynet3d train`."""
-    network = channels_last(_network(options), _CPU)
+    network = channels_last(benchmark_network(options).train(), _CPU)
     optimiser = torch.optim.Adam(network.parameters(), lr=_LEARNING_RATE)
     loss = make_loss(Training())
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
+from ynet3d.networks import create_network, he_normal
 from ynet3d.networks.complexity import count_flop, watched
 
+NETWORK = "3dynet"
 TRAINING_PASSES = 3  # forward, gradients of the maps, gradients of the weights
 
 
@@ -24,6 +27,14 @@ class Work:
 
     flop: int
     values: int
+
+
+def benchmark_network(options: Mapping[str, Any]) -> nn.Module:
+    """The network that passes are timed with; the same initial weights each time."""
+    torch.manual_seed(0)
+    network = create_network(NETWORK, **options)
+    he_normal(network)
+    return network
 
 
 def network_work(network: nn.Module, size: tuple[int, int, int], *, batch: int = 1) -> Work:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ynet3d.cli.options import Changes, Device, Kind, Labels, Licence, Out, Quiet
+from ynet3d.cli.options import Changes, Device, Jobs, Kind, Labels, Licence, Out, Quiet
 
 
 def cross_validate(
@@ -32,10 +32,7 @@ def cross_validate(
         ),
     ] = None,
     device: Device = "auto",
-    jobs: Annotated[
-        int | None,
-        typer.Option(min=1, help="Folds that train at a time.  [default: one for each GPU]"),
-    ] = None,
+    jobs: Jobs = None,
     quiet: Quiet = False,
 ) -> None:
     """Train on all folds but one, in turn, and score every scan by a network that never saw it.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ynet3d.cli.options import Changes, Device, Kind, Labels, Licence, Out, Quiet, SplitFile
+from ynet3d.cli.options import Changes, Device, Jobs, Kind, Labels, Licence, Out, Quiet, SplitFile
 
 
 def experiment(
@@ -44,10 +44,7 @@ def experiment(
     labels: Labels = None,
     licence: Licence = None,
     device: Device = "auto",
-    jobs: Annotated[
-        int | None,
-        typer.Option(min=1, help="Networks that train at a time.  [default: one for each GPU]"),
-    ] = None,
+    jobs: Jobs = None,
     quiet: Quiet = False,
 ) -> None:
     """Compare networks: train each under the same settings, test, and write one report.

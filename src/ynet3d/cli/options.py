@@ -19,6 +19,10 @@ class Liver(StrEnum):
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(min=1, help="Networks that train at a time.  [default: one, or one for each GPU]"),
+]
 Seed = Annotated[int, typer.Option(help="Seed of the random numbers.", min=0)]
 Labels = Annotated[
     Path | None, typer.Option(help="Folder of the labels, if they do not lie beside the images.")

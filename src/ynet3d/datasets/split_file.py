@@ -12,6 +12,9 @@ from ynet3d.datasets.splitting import PARTS, Split
 from ynet3d.errors import InputError
 from ynet3d.files import write_json, write_text
 
+#: What the split of a run or an experiment is called, in its folder.
+SPLIT_FILE = "split.json"
+
 
 def write_split(split: Split, path: str | Path) -> None:
     """Write data set, seed, ratio and the cases of each part, atomically; JSON if named .json."""

@@ -131,18 +131,17 @@ def cross_validate(
 
 
 def _split(dataset: DataSet, options: Options, recipe: Recipe, out: Path) -> Split:
-    stored = out / _FOLDS
+    path = out / _FOLDS
+    stored = read_split(path, dataset=dataset) if path.is_file() else None
     if options.split is not None:
         split = read_split(options.split, dataset=dataset)
-    elif stored.is_file():
-        split = read_split(stored, dataset=dataset)
     else:
-        split = make_split(dataset, folds=options.folds, seed=recipe.training.seed)
+        split = stored or make_split(dataset, folds=options.folds, seed=recipe.training.seed)
     if not split.folds:
         raise InputError(
             f"The split of {dataset.name} has no folds: make one with `ynet3d data split --folds`."
         )
-    if stored.is_file() and read_split(stored, dataset=dataset).parts != split.parts:
+    if stored is not None and stored.parts != split.parts:
         raise InputError(
             f"The cross-validation in {out} has other folds than those given: leave --split out to "
             "go on with it, or give another folder."

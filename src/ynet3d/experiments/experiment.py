@@ -16,6 +16,7 @@ from ynet3d.datasets import (
     read_split,
     write_split,
 )
+from ynet3d.datasets.split_file import SPLIT_FILE
 from ynet3d.errors import InputError, YnetError
 from ynet3d.experiments.execution import Source, check_recipes, slots, train_runs
 from ynet3d.experiments.plan import PlannedRun, plan_runs
@@ -28,7 +29,7 @@ from ynet3d.files import ensure_output_folder, write_json
 from ynet3d.progress import Progress
 from ynet3d.recipes import Recipe, load_recipe
 
-_PROVENANCE, _SPLIT = "provenance.json", "split.json"
+_PROVENANCE = "provenance.json"
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def run_experiment(
     licence = options.licence or _stored_licence(out) or dataset.licence
     facts = provenance(dataset, licence, split, base, [suite.name for suite in suites])
     write_json(out / _PROVENANCE, facts)
-    source = Source(data, out / _SPLIT, out / "cache", options.kind, options.labels, licence)
+    source = Source(data, out / SPLIT_FILE, out / "cache", options.kind, options.labels, licence)
     sources = dict.fromkeys([run.name for run in runs], source)
     failures = train_runs(runs, trained, sources, places, progress)
     whole = [run for run in runs if run.name not in failures]
@@ -134,7 +135,7 @@ def _base_recipe(options: Options) -> Recipe:
 
 
 def _split(dataset: DataSet, file: Path | None, base: Recipe, out: Path) -> Split:
-    stored = out / _SPLIT
+    stored = out / SPLIT_FILE
     if file is not None:
         split = read_split(file, dataset=dataset)
     elif stored.is_file():
@@ -152,7 +153,7 @@ def _split(dataset: DataSet, file: Path | None, base: Recipe, out: Path) -> Spli
 
 def _claim(out: Path, split: Split) -> None:
     """Take `out` for this experiment; the split of one that is there already must be the same."""
-    stored = out / _SPLIT
+    stored = out / SPLIT_FILE
     if stored.is_file():
         parts = json.loads(stored.read_text("utf-8"))["parts"]
         if parts != {part: list(names) for part, names in split.parts.items()}:

@@ -55,7 +55,7 @@ def guard_layers(network: nn.Module) -> nn.Module:
 
 
 def plain_layers(network: nn.Module) -> nn.Module:
-    """The opposite of `guard_layers`: PyTorch's own layers, for exports and comparisons."""
+    """The opposite of `guard_layers`: PyTorch's own layers, to compare with."""
     for module in network.modules():
         for plain in (nn.InstanceNorm3d, nn.Conv3d):
             if isinstance(module, plain):

@@ -37,9 +37,7 @@ class SmoothField:
         step = self._steps[axis]
         knots = LOWEST[axis] + step * (np.arange(self._control.shape[axis]) - 1.5)
         distance = np.abs(np.asarray(positions, dtype=np.float64)[:, None] - knots[None]) / step
-        near = 2 / 3 - distance**2 + distance**3 / 2
-        far = np.clip(2 - distance, 0, None) ** 3 / 6
-        return np.where(distance < 1, near, far).astype(np.float32)
+        return cubic_spline(distance)
 
     def on_grid(self, z: npt.ArrayLike, y: npt.ArrayLike, x: npt.ArrayLike) -> FloatArray:
         """Values on the grid of the three axes' positions (mm): shape (len(z), len(y), len(x))."""
@@ -54,6 +52,13 @@ class SmoothField:
         return map_coordinates(
             self._control, where.T, output=np.float64, order=3, mode="constant", prefilter=False
         )
+
+
+def cubic_spline(distance: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """The cubic B-spline, at distances from its centre in steps of its lattice."""
+    near = 2 / 3 - distance**2 + distance**3 / 2
+    far = np.clip(2 - distance, 0, None) ** 3 / 6
+    return np.where(distance < 1, near, far).astype(np.float32)
 
 
 def resampling_matrix(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ynet3d.datasets import DataSet, Split, make_split, open_dataset, read_split, write_split
 from ynet3d.datasets.overlaps import names_of_patient
+from ynet3d.datasets.split_file import SPLIT_FILE
 from ynet3d.errors import InputError
 from ynet3d.files import ensure_output_folder
 from ynet3d.progress import Progress
@@ -15,8 +16,6 @@ from ynet3d.recipes import Recipe, load_recipe
 from ynet3d.synthesis import MaskSource, find_masks
 from ynet3d.training import TrainingData, TrainingResult, check_run, train
 from ynet3d.training.log import read_recipe
-
-_SPLIT = "split.json"
 
 
 def train_on_dataset(
@@ -53,7 +52,7 @@ def train_on_dataset(
     dataset = open_dataset(dataset_path, kind=kind, labels=labels)
     chosen = _recipe(out, recipe, network, changes, resume)
     ensure_output_folder(out)
-    stored = out / _SPLIT
+    stored = out / SPLIT_FILE
     earlier = read_split(stored, dataset=dataset) if resume and stored.is_file() else None
     split = _split(dataset, split_file, fold, earlier, chosen.training.seed, on_all=on_all)
     if earlier and (split.train, split.validation) != (earlier.train, earlier.validation):

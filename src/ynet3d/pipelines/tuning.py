@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ynet3d.datasets import Case, open_dataset, read_split
+from ynet3d.datasets.split_file import SPLIT_FILE
 from ynet3d.devices import channels_last, choose_device, explained_memory_errors
 from ynet3d.errors import InputError
 from ynet3d.files import write_json
@@ -31,7 +32,6 @@ from ynet3d.progress import Progress
 from ynet3d.volumes import check_ct
 from ynet3d.weights import Weights, load_weights
 
-_SPLIT = "split.json"  # in a run; not from pipelines.training, which needs MONAI
 _RULE = (
     "Dice on the scans' own grids, means over the validation cases; score is the mean of liver and "
     "tumour, where a case without tumour counts 1 for tumour if none is claimed, else 0. "
@@ -67,9 +67,11 @@ def tune_run(
     progress = progress or Progress(quiet=True)
     weights = load_weights(run)
     dataset = open_dataset(dataset_path, kind=kind, labels=labels)
-    split = weights.path.parent / _SPLIT
+    split = weights.path.parent / SPLIT_FILE
     if not split.is_file():
-        raise InputError(f"The run {run} has no {_SPLIT}: give a folder made by `ynet3d train`.")
+        raise InputError(
+            f"The run {run} has no {SPLIT_FILE}: give a folder made by `ynet3d train`."
+        )
     cases = [dataset.case(name) for name in read_split(split, dataset=dataset).validation]
     if len(cases) < 2:
         raise InputError(

@@ -26,7 +26,7 @@ def labels_on_source_grid(logits: torch.Tensor, source: Volume) -> Volume:
 
     Memory: the label map and one slab, whatever the number of classes.
     """
-    return _on_source_grid(logits, source, temperature=None)[0]
+    return _on_source_grid(logits, source, None)
 
 
 def labels_and_confidence(
@@ -41,22 +41,19 @@ def labels_and_confidence(
         The label map, and uint8 on the same grid: 255 times the probability of tumour where the
         label is tumour, else 0.
     """
-    labels, confidence = _on_source_grid(logits, source, temperature=temperature)
-    assert confidence is not None
-    return labels, confidence
+    sure, target = _empty(source)
+    labels = _on_source_grid(logits, source, _Confidence(target, temperature))
+    return labels, sure
 
 
-def _on_source_grid(
-    logits: torch.Tensor, source: Volume, *, temperature: float | None
-) -> tuple[Volume, Volume | None]:
-    order = _memory_order(source.array)
-    turn = Reorientation.of(source.affine)
-    labels = np.zeros(source.shape, dtype=np.uint8, order=order)
-    target = turn.apply(labels)  # a view: writes go through
-    sure = None if temperature is None else np.zeros(source.shape, dtype=np.uint8, order=order)
-    confidence = (
-        None if sure is None or temperature is None else _Confidence(turn.apply(sure), temperature)
-    )
+def _empty(source: Volume) -> tuple[Volume, npt.NDArray[np.uint8]]:
+    """Zeros on the grid of `source`, and their view (D, H, W): writes go through."""
+    array = np.zeros(source.shape, dtype=np.uint8, order=_memory_order(source.array))
+    return source.with_array(array), Reorientation.of(source.affine).apply(array)
+
+
+def _on_source_grid(logits: torch.Tensor, source: Volume, confidence: _Confidence | None) -> Volume:
+    labels, target = _empty(source)
     logits = logits.detach().to("cpu", torch.float32)
     box = bounding_box(_largest(logits).numpy())
     if box is not None:
@@ -66,7 +63,7 @@ def _on_source_grid(
         ]
         if all(len(axis.fine) for axis in axes):
             _fill(target, logits, axes, confidence)
-    return source.with_array(labels), None if sure is None else source.with_array(sure)
+    return labels
 
 
 class _Confidence:

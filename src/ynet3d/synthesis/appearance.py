@@ -1,8 +1,8 @@
 """How bright tissues are in CT: ranges in HU by phase of contrast, drawn anew for every picture.
 
-Ranges are what textbooks of abdominal CT give for adults at 120 kV, widened a little; in the portal
-venous phase an enhanced liver lies between about 90 and 130 HU, without contrast between 45 and 65,
-below 40 if it is fatty.
+Ranges for adults at 120 kV, from general knowledge and not from a table that could be cited, and
+wide; in the portal venous phase an enhanced liver lies between about 90 and 130 HU, without
+contrast between 45 and 65, below 40 if it is fatty.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.floating[Any]]
+from ynet3d.phantoms.fields import FloatArray, cubic_spline
+
 Shape = tuple[int, int, int]
 Spacing = tuple[float, float, float]
 
@@ -98,6 +99,9 @@ def _weights(n: int, count: int, step: float, phase: float) -> npt.NDArray[np.fl
     """Weights (n, count) of the controls for each voxel; `phase` shifts the lattice."""
     position = np.arange(n) / step + phase + 1
     distance = np.abs(position[:, None] - np.arange(count)[None])
-    near = 2 / 3 - distance**2 + distance**3 / 2
-    far = np.clip(2 - distance, 0, None) ** 3 / 6
-    return np.where(distance < 1, near, far).astype(np.float32)
+    return cubic_spline(distance)
+
+
+def along(values: npt.NDArray[Any], axis: int) -> npt.NDArray[Any]:
+    """A line of values as an array (D, 1, 1), (1, H, 1) or (1, 1, W)."""
+    return values.reshape([-1 if i == axis else 1 for i in range(3)])

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from ynet3d.synthesis.fields import FloatArray, Shape, Spacing, smooth_field
+from ynet3d.synthesis.fields import FloatArray, Shape, Spacing, along, smooth_field
 from ynet3d.synthesis.mask_reading import Structures
 
 Mask = npt.NDArray[np.bool_]
@@ -67,13 +67,10 @@ def frame_of(found: Structures) -> Frame:
             front = float(np.quantile(spine[1][behind], 0.03))
             middle = float(np.flatnonzero(near)[0] + np.median(spine[2][behind]))
 
-    def open_axis(values: FloatArray, axis: int) -> FloatArray:
-        return values.astype(np.float32).reshape([-1 if i == axis else 1 for i in range(3)])
-
     return Frame(
-        open_axis((np.arange(depth) - levels[-1]) * dz, 0),
-        open_axis((np.arange(height) - front) * dy, 1),
-        open_axis((np.arange(width) - middle) * dx, 2),
+        along(((np.arange(depth) - levels[-1]) * dz).astype(np.float32), 0),
+        along(((np.arange(height) - front) * dy).astype(np.float32), 1),
+        along(((np.arange(width) - middle) * dx).astype(np.float32), 2),
         size,
         found.spacing,
     )

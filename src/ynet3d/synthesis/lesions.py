@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
 from ynet3d.recipes import Synthesis
-from ynet3d.synthesis.fields import Shape, Spacing, smooth_field
+from ynet3d.synthesis.fields import Shape, Spacing, along, smooth_field
 
 Kind = Literal["hypodense", "necrotic", "rim", "hyperdense", "capsule", "calcified", "cyst"]
 Outline = Literal["round", "lobulated", "ragged"]
@@ -198,7 +198,7 @@ def _depth(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Depth below the surface (mm, positive inside), and the field that made it uneven."""
     radius = lesion.radius_mm
-    z, y, x = (axis.reshape([-1 if i == k else 1 for i in range(3)]) for k, axis in enumerate(axes))
+    z, y, x = (along(axis, k) for k, axis in enumerate(axes))
     turn = Rotation.random(random_state=int(generator.integers(2**31))).as_matrix()
     stretch = np.exp(generator.normal(0, 0.07 if lesion.kind == "cyst" else 0.17, 3))
     centres = [(np.zeros(3), 1.0)]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ynet3d.datasets.layouts.ircadb_masks import decode_mask
+from ynet3d.datasets.layouts.ircadb_masks import decode_mask, mask_slices
 from ynet3d.errors import InputError
 from ynet3d.synthesis.fields import Spacing
 from ynet3d.synthesis.tissues import structure_of_name
@@ -40,7 +38,7 @@ def read_ircadb_structures(path: Path, *, spacing: Spacing) -> Structures:
     """
     planes: dict[str, dict[float, Mask]] = {}
     pixel: tuple[float, float] | None = None
-    for name, content, file in _slices(path):
+    for name, file, content in mask_slices(path, wanted=lambda name: bool(structure_of_name(name))):
         structure = structure_of_name(name)
         if structure is None:
             continue
@@ -49,10 +47,7 @@ def read_ircadb_structures(path: Path, *, spacing: Spacing) -> Structures:
         if np.abs(np.array(axes) - (1, 0, 0, 0, 1, 0)).max() > 0.01:
             raise InputError(f"{file} is not an axial slice, which masks for synthesis must be.")
         pixel = (float(data.PixelSpacing[0]), float(data.PixelSpacing[1]))
-        rows = [
-            np.minimum(((np.arange(round(n * old / new)) + 0.5) * new / old).astype(int), n - 1)
-            for n, old, new in zip(inside.shape, pixel, spacing[1:], strict=True)
-        ]
+        rows = [_nearest(*axis) for axis in zip(inside.shape, pixel, spacing[1:], strict=True)]
         thin = inside[np.ix_(*rows)]
         at = planes.setdefault(structure, {})
         level = round(float(data.ImagePositionPatient[2]), 3)
@@ -80,32 +75,16 @@ def _stacked(planes: dict[str, dict[float, Mask]], spacing: Spacing, path: Path)
     return found
 
 
-def _slices(path: Path) -> Iterator[tuple[str, bytes, str]]:
-    """Name of the mask, content and name of each file."""
-    if path.is_dir():
-        for file in sorted(p for p in path.rglob("*") if p.is_file()):
-            if not file.name.startswith("."):
-                yield file.parent.name, file.read_bytes(), str(file)
-        return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                inner = PurePosixPath(entry.filename)
-                hidden = any(p.startswith(".") or p == "__MACOSX" for p in inner.parts)
-                if not entry.is_dir() and not hidden:
-                    yield inner.parent.name, archive.read(entry), f"{path}/{entry.filename}"
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise InputError(
-            f"{path} is not a readable zip archive ({error}): download it again."
-        ) from None
-
-
 def resampled_label(label: Volume, spacing: Spacing) -> npt.NDArray[np.uint8]:
     """A label map in network order on voxels of `spacing` mm, by nearest neighbour."""
     turn = Reorientation.of(label.affine)
     source = turn.apply(label.array)
-    nearest = [
-        np.minimum(((np.arange(max(1, round(n * old / new))) + 0.5) * new / old).astype(int), n - 1)
-        for n, old, new in zip(source.shape, turn.spacing(label.spacing), spacing, strict=True)
-    ]
+    axes = zip(source.shape, turn.spacing(label.spacing), spacing, strict=True)
+    nearest = [_nearest(*axis) for axis in axes]
     return np.ascontiguousarray(source[np.ix_(*nearest)], dtype=np.uint8)
+
+
+def _nearest(count: int, old_mm: float, new_mm: float) -> npt.NDArray[np.intp]:
+    """Of `count` samples `old_mm` apart, those nearest to samples `new_mm` apart; one at least."""
+    wanted = np.arange(max(1, round(count * old_mm / new_mm))) + 0.5
+    return np.minimum((wanted * new_mm / old_mm).astype(np.intp), count - 1)

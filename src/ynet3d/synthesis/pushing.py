@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from ynet3d.synthesis.fields import Spacing
+from ynet3d.synthesis.fields import Spacing, along
 from ynet3d.synthesis.lesions import Lesion
 
 #: How soon the push fades outside the lesion, in its radii.
@@ -30,9 +30,7 @@ def pushed(
     radius = lesion.radius_mm
     push = min(lesion.mass_effect, 0.35) * radius
     axes = [
-        ((np.arange(n) * step - o).astype(np.float32)).reshape(
-            [-1 if i == k else 1 for i in range(3)]
-        )
+        along((np.arange(n) * step - o).astype(np.float32), k)
         for k, (n, step, o) in enumerate(zip(hu.shape, spacing, offset, strict=True))
     ]
     distance = np.sqrt(axes[0] ** 2 + axes[1] ** 2 + axes[2] ** 2)
@@ -43,8 +41,7 @@ def pushed(
     back = amount / np.maximum(distance, 1e-3)
     where = np.stack(
         [
-            np.arange(n, dtype=np.float32).reshape([-1 if i == k else 1 for i in range(3)])
-            - axis * back / step
+            along(np.arange(n, dtype=np.float32), k) - axis * back / step
             for k, (n, axis, step) in enumerate(zip(hu.shape, axes, spacing, strict=True))
         ]
     )
@@ -60,5 +57,5 @@ def _rim_weight(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     for axis, n in enumerate(shape):
         index = np.arange(n)
         line = np.clip(np.minimum(index, n - 1 - index) / 3, 0, 1).astype(np.float32)
-        weight *= line.reshape([-1 if i == axis else 1 for i in range(3)])
+        weight *= along(line, axis)
     return weight

@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 from ynet3d.labels import Label
 from ynet3d.phantoms.scanner import paint_table
 from ynet3d.synthesis.appearance import Appearance
-from ynet3d.synthesis.fields import Shape, Spacing, displacement, kernel_noise, smooth_field
+from ynet3d.synthesis.fields import Shape, Spacing, along, displacement, kernel_noise, smooth_field
 from ynet3d.synthesis.tissues import LIVER_RANGE, Tissue
 
 #: Voxels in the plane are made of so many samples each way: partial volume.
@@ -116,7 +116,7 @@ def _coordinates(
     )
     for axis, (n, step) in enumerate(zip(shape, spacing, strict=True)):
         line = ((np.arange(n) - (n - 1) / 2) * step).astype(np.float32)
-        where[axis] += line.reshape([-1 if i == axis else 1 for i in range(3)])
+        where[axis] += along(line, axis)
     turn = Rotation.from_euler("xyz", scanner.turn_degrees, degrees=True).as_matrix()
     matrix = (turn / np.array(scanner.scale)).astype(np.float32)
     result: npt.NDArray[np.float32] = matrix @ where.reshape(3, -1)

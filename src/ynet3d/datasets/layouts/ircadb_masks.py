@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ class IrcadbMasks(LabelSource):
         to_voxel: npt.NDArray[Any] = np.linalg.inv(image.affine)
         names: set[str] = set()
         found_liver = False
-        for name, file, content in self._slices():
+        for name, file, content in mask_slices(self.path, wanted=_is_wanted):
             names.add(name)
             is_tumour = _TUMOUR.fullmatch(name) is not None
             if not is_tumour and not _LIVER.fullmatch(name):
@@ -61,27 +61,35 @@ class IrcadbMasks(LabelSource):
             )
         return Volume(label, image.affine, source=str(self.path))
 
-    def _slices(self) -> Iterator[tuple[str, str, bytes]]:
-        """Name of the mask, name of the file, and its bytes (empty for masks of no use here)."""
-        if self.path.is_dir():
-            for file in sorted(p for p in self.path.rglob("*") if p.is_file()):
-                if not file.name.startswith("."):
-                    wanted = _is_wanted(file.parent.name)
-                    yield file.parent.name, str(file), file.read_bytes() if wanted else b""
-            return
-        try:
-            with zipfile.ZipFile(self.path) as archive:
-                for entry in archive.infolist():
-                    inner = PurePosixPath(entry.filename)
-                    hidden = any(p.startswith(".") or p == "__MACOSX" for p in inner.parts)
-                    if not entry.is_dir() and not hidden:
-                        wanted = _is_wanted(inner.parent.name)
-                        content = archive.read(entry) if wanted else b""
-                        yield inner.parent.name, f"{self.path}/{entry.filename}", content
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-            raise InputError(
-                f"{self.path} is not a readable zip archive ({error}): download it again."
-            ) from None
+
+def mask_slices(path: Path, *, wanted: Callable[[str], bool]) -> Iterator[tuple[str, str, bytes]]:
+    """Of each file in a folder or zip MASKS_DICOM: name of the mask, of the file, and its bytes.
+
+    The bytes of masks whose name is not `wanted` are left out (empty).
+
+    Raises:
+        InputError: no readable zip.
+    """
+    if path.is_dir():
+        for file in sorted(p for p in path.rglob("*") if p.is_file()):
+            if not file.name.startswith("."):
+                mask = file.parent.name
+                yield mask, str(file), file.read_bytes() if wanted(mask) else b""
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                inner = PurePosixPath(entry.filename)
+                hidden = any(p.startswith(".") or p == "__MACOSX" for p in inner.parts)
+                if not entry.is_dir() and not hidden:
+                    mask = inner.parent.name
+                    content = archive.read(entry) if wanted(mask) else b""
+                    yield mask, f"{path}/{entry.filename}", content
+    # What `zipfile` raises for damage, a cut-off file, an unknown compression, a password.
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise InputError(
+            f"{path} is not a readable zip archive ({error}): download it again."
+        ) from None
 
 
 def _is_wanted(mask: str) -> bool:
