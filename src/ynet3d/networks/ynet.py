@@ -6,6 +6,7 @@ tumors segmentation". What the paper leaves open, and what is done here: docs/pa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -13,6 +14,7 @@ from torch import nn
 
 from ynet3d.networks.blocks import NEGATIVE_SLOPE, ConvolutionUnit, on_padded
 from ynet3d.networks.encoders import STAGE_WIDTHS, build_encoder, encoder_kinds
+from ynet3d.networks.folding import fold, unfold
 from ynet3d.networks.parts import Part
 from ynet3d.networks.registry import register_network
 
@@ -35,6 +37,13 @@ def _checked_windows(
             "with 0 <= low < high <= 1, as fractions of the recipe's window"
         )
     return pairs
+
+
+def _checked_stem(stem: Sequence[int]) -> tuple[int, int, int]:
+    if len(stem) != 3 or any(factor not in (1, 2, 4) for factor in stem):
+        raise ValueError(f"stem is {stem!r}, expected three of 1, 2 and 4, for D, H and W")
+    depth, height, width = stem
+    return depth, height, width
 
 
 def _sum(maps: list[torch.Tensor]) -> torch.Tensor:
@@ -88,6 +97,9 @@ class YNet3D(nn.Module):
             window; that encoder sees it stretched to [0, 1], clipped outside. Empty: all see the
             input as it is. Of a recipe's window [-175, 250] HU, [0.41, 0.88] is [0, 200] HU:
             fraction = (HU - -175) / (250 - -175).
+        stem: voxels (D, H, W) that are folded into channels before the encoders and unfolded after
+            the decoder. With (1, 2, 2) a quarter of the positions is computed on, each of which
+            sees and answers for four voxels; with (1, 1, 1) (the paper) each voxel is a position.
 
     Input (N, in_channels, D, H, W) of any size, output logits (N, num_classes, D, H, W).
     """
@@ -106,6 +118,7 @@ class YNet3D(nn.Module):
         encoders: int = 2,
         encoder: str = "vgg19",
         windows: Sequence[Sequence[float]] = (),
+        stem: Sequence[int] = (1, 1, 1),
     ) -> None:
         super().__init__()
         if encoders not in (1, 2):
@@ -116,10 +129,13 @@ class YNet3D(nn.Module):
             raise ValueError(f"width is {width}, expected at least 1")
         self.fusion = fusion
         self.windows = _checked_windows(windows, encoders=encoders)
-        self.multiple = 2 ** (len(STAGE_WIDTHS) - 1)
+        self.stem = _checked_stem(stem)
+        deepest = 2 ** (len(STAGE_WIDTHS) - 1)
+        self.multiple = tuple(deepest * factor for factor in self.stem)
+        folded = math.prod(self.stem)
         widths = [width * factor for factor in STAGE_WIDTHS]
         fused = encoders if fusion == "concat" else 1
-        inputs = [in_channels, *[fused * channels for channels in widths[:-1]]]
+        inputs = [folded * in_channels, *[fused * channels for channels in widths[:-1]]]
         self.encoders = nn.ModuleList(
             build_encoder(kind, inputs, widths, normalisation=normalisation)
             for kind in encoder_kinds(encoder, encoders=encoders)
@@ -133,7 +149,7 @@ class YNet3D(nn.Module):
                 _DecoderBlock(coarse, joined * skip, skip, normalisation=normalisation)
             )
             coarse = skip
-        self.head = nn.Conv3d(coarse, num_classes, 1)
+        self.head = nn.Conv3d(coarse, folded * num_classes, 1)
 
     def parts(self) -> list[Part]:
         """The stages of the encoders, side by side, then those of the decoder."""
@@ -153,9 +169,10 @@ class YNet3D(nn.Module):
         return on_padded(self._forward, image, multiple=self.multiple)
 
     def _forward(self, image: torch.Tensor) -> torch.Tensor:
-        maps = [image] * len(self.encoders)
+        folded = fold(image, self.stem)
+        maps = [folded] * len(self.encoders)
         if self.windows:
-            maps = [((image - low) / (high - low)).clamp(0, 1) for low, high in self.windows]
+            maps = [((folded - low) / (high - low)).clamp(0, 1) for low, high in self.windows]
         skips: list[list[torch.Tensor]] = []
         levels = list(zip(*self.encoders, strict=True))
         for index, stages in enumerate(levels):
@@ -166,7 +183,7 @@ class YNet3D(nn.Module):
         features = torch.cat(skips.pop(), dim=1)
         for block in self.decoder:
             features = block(features, skips.pop())
-        return self.head(features)
+        return unfold(self.head(features), self.stem)
 
     def _fuse(self, maps: list[torch.Tensor]) -> list[torch.Tensor]:
         if self.fusion == "none" or len(maps) == 1:
@@ -195,6 +212,7 @@ class YNet3DEE(YNet3D):
         normalisation: str = "none",
         encoder: str = "vgg19",
         windows: Sequence[Sequence[float]] = (),
+        stem: Sequence[int] = (1, 1, 1),
     ) -> None:
         super().__init__(
             in_channels=in_channels,
@@ -204,4 +222,5 @@ class YNet3DEE(YNet3D):
             normalisation=normalisation,
             encoder=encoder,
             windows=windows,
+            stem=stem,
         )

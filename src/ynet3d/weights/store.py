@@ -23,6 +23,7 @@ from ynet3d.networks import create_network, he_normal
 from ynet3d.recipes import Recipe
 from ynet3d.recipes.load import parse_recipe
 from ynet3d.weights.shipped import list_shipped
+from ynet3d.weights.storage import restored
 
 FORMAT = "ynet3d-weights"
 FORMAT_VERSION = 1
@@ -130,7 +131,7 @@ def load_weights(path: str | Path) -> Weights:
         )
     network = build_network(recipe)
     try:
-        network.load_state_dict(tensors)
+        network.load_state_dict(restored(tensors))
     except RuntimeError:
         raise InputError(
             f"The weights {file} are for another network than the {recipe.network.name} with "
