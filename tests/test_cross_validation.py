@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from command_line import Outcome, run
-from small_runs import small_recipe, write_small_dataset
+from small_runs import save_small_weights, small_recipe, write_small_dataset
+
+from ynet3d.weights import load_weights
+from ynet3d.weights.packing import packed_tensors, save_packed
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +106,65 @@ def test_other_folds_are_refused(folder: Path, capsys: pytest.CaptureFixture[str
     done = validated(capsys, folder, out, "--split", folder / "b.yaml")
     assert done.code == 2
     assert "has other folds" in done.err
+
+
+def test_folds_go_on_from_packed_weights_but_never_from_what_saw_them(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, packed = tmp_path / "first", tmp_path / "packed.safetensors"
+    assert validated(capsys, folder, first, "--folds", 2).code == 0
+    lasts = [load_weights(first / "runs" / f"fold-{k}" / "last.safetensors") for k in (1, 2)]
+    save_packed(lasts, packed_tensors(lasts, "float16"), packed, storage="float16")
+    split = ["--split", first / "folds.json"]
+
+    more = tmp_path / "more"
+    done = validated(capsys, folder, more, *split, "--start", packed)
+    assert done.code == 0, done
+    for number, fold in enumerate(("fold-1", "fold-2"), start=1):
+        facts = read(more / "runs" / fold / "last.json")["training_data"]
+        started = facts["started_from"]
+        assert (started["member"], started["file"]) == (number, packed.name)
+        assert set(started["training_cases"]) == set(facts["training_cases"])
+
+    swapped = tmp_path / "swapped.safetensors"
+    save_packed(lasts[::-1], packed_tensors(lasts[::-1], "float16"), swapped, storage="float16")
+    done = validated(capsys, folder, tmp_path / "wrong", *split, "--start", swapped)
+    assert done.code == 1
+    assert "which this run is judged on" in done.err
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--member", 2), "hold one network"),
+        (("--set", "network.options.width=4"), "weights and recipe of the same network"),
+    ],
+)
+def test_a_start_that_does_not_fit(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    more: tuple[object, ...],
+    sentence: str,
+) -> None:
+    weights = save_small_weights(tmp_path / "small.safetensors")
+    words = ["train", folder / "data", "-o", tmp_path / "run", "--recipe", folder / "recipe.yaml"]
+    done = run(capsys, *words, "--all", "--device", "cpu", "--start", weights, *more)
+    assert done.code == 2
+    assert sentence in done.err
+
+
+def test_training_begins_with_the_weights_given(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = save_small_weights(tmp_path / "small.safetensors", seed=5)
+    words = ["train", folder / "data", "-o", tmp_path / "run", "--recipe", folder / "recipe.yaml"]
+    words += ["--all", "--device", "cpu", "--start", weights, "--set", "training.epochs=1"]
+    done = run(capsys, *words, "--set", "training.learning_rate=1e-12")
+    assert done.code == 0, done
+    before = load_weights(weights).network.state_dict()
+    trained = load_weights(tmp_path / "run").network.state_dict()
+    assert all(torch.allclose(trained[name], before[name], atol=1e-6) for name in before)
+    again = run(capsys, "train", folder / "data", "-o", tmp_path / "run", "--resume")
+    assert again.code == 0, again
+    assert read(tmp_path / "run" / "best.json")["training_data"]["started_from"]["member"] is None

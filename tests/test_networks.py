@@ -201,6 +201,7 @@ def test_options_are_listed_with_their_defaults() -> None:
         "encoders": 2,
         "encoder": "vgg19",
         "windows": (),
+        "stem": (1, 1, 1),
     }
 
 

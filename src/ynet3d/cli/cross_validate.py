@@ -31,6 +31,10 @@ def cross_validate(
             help="Masks to make CT of, if the recipe does; those of a fold's patients are left out."
         ),
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(help="Weights with a network for each fold, to go on from, as `lite`."),
+    ] = None,
     device: Device = "auto",
     jobs: Jobs = None,
     quiet: Quiet = False,
@@ -53,6 +57,7 @@ def cross_validate(
         labels=labels,
         licence=licence,
         masks=masks,
+        start=start,
         device=device,
         jobs=jobs,
     )

@@ -32,6 +32,12 @@ def train(
     labels: Labels = None,
     licence: Licence = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
+    start: Annotated[
+        str | None, typer.Option(help="Weights to begin with, as `lite`, instead of random ones.")
+    ] = None,
+    member: Annotated[
+        int | None, typer.Option(help="Which network of --start, if it holds several, from 1.")
+    ] = None,
     cache: Annotated[
         Path | None, typer.Option(help="Folder for preprocessed cases.  [default: OUT/cache]")
     ] = None,
@@ -63,6 +69,8 @@ def train(
         labels=labels,
         licence=licence,
         resume=resume,
+        start=start,
+        member=member,
         cache=cache,
         masks=masks,
         leave_masks=leave_masks or [],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -58,23 +58,27 @@ def info(
 
 @app.command("pack")
 def pack(
-    weights: Annotated[Path, typer.Argument(help="A .safetensors file, or a run.")],
+    weights: Annotated[
+        list[Path], typer.Argument(help="A .safetensors file or a run; several become one network.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The .safetensors file to write.")],
+    storage: Annotated[
+        Literal["float16", "int8"], typer.Option(help="Half the size, or a quarter of it.")
+    ] = "float16",
     evaluation: Annotated[
         Path | None, typer.Option(help="JSON of what was measured, instead of the metrics.")
     ] = None,
     training: Annotated[
         Path | None, typer.Option(help="JSON of how they were trained (run.json).")
     ] = None,
+    check_on: Annotated[
+        Path | None, typer.Option(help="A CT to compare masks on.  [default: a phantom]")
+    ] = None,
 ) -> None:
-    """Halve the size of weights (float16), to ship them."""
-    from ynet3d.weights import load_weights
-    from ynet3d.weights.packing import pack_weights, read_facts
+    """Make weights small enough to be shipped; refused if that changes their masks."""
+    from ynet3d.pipelines.packing import pack_files
 
-    pack_weights(
-        load_weights(weights),
-        out,
-        evaluation=None if evaluation is None else read_facts(evaluation),
-        training=None if training is None else read_facts(training),
+    parity = pack_files(
+        weights, out, storage=storage, evaluation=evaluation, training=training, check_on=check_on
     )
-    typer.echo(f"Written: {out} ({out.stat().st_size / 1e6:.1f} MB)")
+    typer.echo(f"Written: {out} ({out.stat().st_size / 1e6:.1f} MB; {parity.words})")

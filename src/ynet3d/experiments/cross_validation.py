@@ -45,6 +45,7 @@ class Options:
         recipe: name or YAML file; `changes` as in `ynet3d train --set`.
         folds: parts of equal size, by patient; `split`: a split file with folds instead.
         masks: what wholly synthetic samples are made of; a fold leaves out those of its patients.
+        start: weights that hold a network for each fold, to begin with instead of random ones.
         only: these folds alone, from 1; the page then holds their scans.
         jobs: folds that train at a time; by default one, or one for each GPU.
     """
@@ -58,6 +59,7 @@ class Options:
     labels: Path | None = None
     licence: str | None = None
     masks: Path | None = None
+    start: str | None = None
     device: str = "auto"
     jobs: int | None = None
 
@@ -105,6 +107,8 @@ def cross_validate(
             licence,
             fold=fold,
             masks=options.masks,
+            start=options.start,
+            member=None if options.start is None else fold,
         )
         for run, fold in zip(runs, folds, strict=True)
     }

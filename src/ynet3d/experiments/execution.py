@@ -51,6 +51,8 @@ class Source:
     licence: str | None = None
     fold: int | None = None
     masks: Path | None = None
+    start: str | None = None
+    member: int | None = None
 
     def words(self) -> list[str]:
         """The arguments."""
@@ -64,6 +66,10 @@ class Source:
             words += ["--fold", str(self.fold)]
         if self.masks is not None:
             words += ["--masks", str(self.masks)]
+        if self.start is not None:
+            words += ["--start", self.start]
+        if self.member is not None:
+            words += ["--member", str(self.member)]
         return words
 
 

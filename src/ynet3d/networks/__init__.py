@@ -4,6 +4,7 @@ from ynet3d.networks.architecture import Architecture, Connection, Stage, archit
 from ynet3d.networks.checkpointing import checkpoint_activations, kept_map_bytes
 from ynet3d.networks.complexity import Complexity, complexity, width_for_flop
 from ynet3d.networks.initialisation import he_normal
+from ynet3d.networks.joined import JoinedNetworks
 from ynet3d.networks.monai_networks import MonaiDynUNet, MonaiSegResNet, MonaiSwinUNETR
 from ynet3d.networks.parts import Part
 from ynet3d.networks.registry import (
@@ -21,6 +22,7 @@ __all__ = [
     "Architecture",
     "Complexity",
     "Connection",
+    "JoinedNetworks",
     "MonaiDynUNet",
     "MonaiSegResNet",
     "MonaiSwinUNETR",

@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ynet3d.datasets import DataSet, Split, make_split, open_dataset, read_split, write_split
 from ynet3d.datasets.overlaps import names_of_patient
 from ynet3d.datasets.split_file import SPLIT_FILE
 from ynet3d.errors import InputError
-from ynet3d.files import ensure_output_folder
+from ynet3d.files import ensure_output_folder, write_json
 from ynet3d.progress import Progress
 from ynet3d.recipes import Recipe, load_recipe
 from ynet3d.synthesis import MaskSource, find_masks
 from ynet3d.training import TrainingData, TrainingResult, check_run, train
 from ynet3d.training.log import read_recipe
+
+if TYPE_CHECKING:
+    from ynet3d.weights.members import Member
+
+_START = "start.json"
 
 
 def train_on_dataset(
@@ -32,6 +38,8 @@ def train_on_dataset(
     labels: Path | None = None,
     licence: str | None = None,
     resume: bool = False,
+    start: str | Path | None = None,
+    member: int | None = None,
     cache: Path | None = None,
     masks: Path | None = None,
     leave_masks: Sequence[str] = (),
@@ -44,7 +52,8 @@ def train_on_dataset(
     patient, seeded as the recipe is; it is saved in `out`. `labels`: a folder of labels elsewhere;
     `licence`: of the data, where the data set does not say it. `on_all`: every labelled case is
     trained on, none validates. `masks`: a data set whose masks wholly synthetic samples are made
-    of, less the patients named in `leave_masks` and those of the split's other cases.
+    of, less the patients named in `leave_masks` and those of the split's other cases. `start`:
+    weights to begin with, instead of random ones; `member`: which network of several, from 1.
 
     Raises:
         InputError: data set, split, recipe or folder cannot be used.
@@ -62,6 +71,9 @@ def train_on_dataset(
         )
     left = [case for case in dataset.cases if case.name not in split.train]
     held_out = {name for case in left for name in names_of_patient(case)}
+    before = None
+    if start is not None and not resume:
+        before = _start(start, member, chosen, split)
     data = TrainingData(
         dataset.name,
         [dataset.case(name) for name in split.train],
@@ -69,10 +81,58 @@ def train_on_dataset(
         licence or dataset.licence,
         on_all=not split.validation and (on_all or earlier is not None),
         masks=_masks(masks, leave_masks, held_out),
+        started_from=_started_from(out, before, resume),
     )
     check_run(data, out, chosen, resume=resume)  # before the split of a run is overwritten
     write_split(split, stored)
-    return train(data, out, chosen, device=device, resume=resume, cache=cache, progress=progress)
+    if before is not None:
+        write_json(out / _START, before.as_json())
+    return train(
+        data,
+        out,
+        chosen,
+        device=device,
+        resume=resume,
+        start=None if before is None else before.weights,
+        cache=cache,
+        progress=progress,
+    )
+
+
+def _start(path: str | Path, number: int | None, recipe: Recipe, split: Split) -> Member:
+    """The network to begin with.
+
+    Raises:
+        InputError: another network than the recipe's, or one that has seen what will judge it.
+    """
+    from ynet3d.weights.members import load_member
+
+    found = load_member(path, number)
+    ours, theirs = recipe.network, found.weights.recipe.network
+    if (ours.name, ours.options) != (theirs.name, theirs.options):
+        raise InputError(
+            f"The weights {path} are of {theirs.name} with {theirs.options or 'default options'}, "
+            f"the recipe wants {ours.name} with {ours.options or 'default options'}: give weights "
+            "and recipe of the same network."
+        )
+    seen = sorted(found.trained_on & {*split.validation, *split.test})
+    if seen:
+        raise InputError(
+            f"The weights {path} were trained on {', '.join(seen[:3])}"
+            f"{f' and {len(seen) - 3} more' if len(seen) > 3 else ''}, which this run is judged "
+            "on: give another split, or weights that have not seen them."
+        )
+    return found
+
+
+def _started_from(out: Path, before: Member | None, resume: bool) -> dict[str, Any] | None:
+    """What the weights' JSON says of the beginning; a resumed run still knows it."""
+    if before is not None:
+        return before.as_json()
+    if resume and (out / _START).is_file():
+        content: dict[str, Any] = json.loads((out / _START).read_text("utf-8"))
+        return content
+    return None
 
 
 def _masks(folder: Path | None, leave_out: Sequence[str], held_out: set[str]) -> list[MaskSource]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ class TrainingData:
     licence: str | None = None
     on_all: bool = False  # there are no validation cases, on purpose
     masks: Sequence[MaskSource] = ()  # what CT is made of; none: of the training cases' labels
+    started_from: Mapping[str, Any] | None = None  # weights that were there before
 
     def facts(self) -> dict[str, Any]:
         """For the JSON of the weights."""
@@ -32,6 +33,7 @@ class TrainingData:
             "training_cases": [case.name for case in self.training],
             "validation_cases": [case.name for case in self.validation],
             **({"synthesis_masks": [source.name for source in self.masks]} if self.masks else {}),
+            **({"started_from": dict(self.started_from)} if self.started_from else {}),
         }
 
 

@@ -37,7 +37,7 @@ from ynet3d.training.schedule import Schedule
 from ynet3d.training.step import gradient_step, wants_checkpoints
 from ynet3d.training.stopping import stop_on_signals
 from ynet3d.training.validation import NO_VALIDATION, RULE, validate
-from ynet3d.weights import initial_network, save_weights
+from ynet3d.weights import Weights, initial_network, save_weights
 
 _SECONDS_BETWEEN_CHECKPOINTS = 300.0
 _ADVICE = "use a recipe with smaller patches or size, or set network.options.width lower"
@@ -50,6 +50,7 @@ def train(
     *,
     device: str = "auto",
     resume: bool = False,
+    start: Weights | None = None,
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> TrainingResult:
@@ -58,6 +59,7 @@ def train(
     Args:
         cache: where preprocessed cases are kept, by default in `folder`.
         resume: go on from the checkpoint in `folder`, with the same numbers as if never stopped.
+        start: weights to begin with, instead of random ones.
 
     Raises:
         InputError: no cases, a run is there already, or `recipe` differs from that of the run.
@@ -66,7 +68,7 @@ def train(
     progress = progress or Progress()
     check_run(data, folder, recipe, resume=resume)
     with explained_memory_errors(_ADVICE):
-        run = _Run(data, folder, recipe, choose_device(device), progress)
+        run = _Run(data, folder, recipe, choose_device(device), progress, start)
         run.load(cache or folder / "cache")
     if resume:
         run.restore()
@@ -93,6 +95,7 @@ class _Run:
         recipe: Recipe,
         device: torch.device,
         progress: Progress,
+        start: Weights | None,
     ) -> None:
         self.data, self.folder, self.recipe = data, folder, recipe
         self.device, self.progress = device, progress
@@ -100,7 +103,10 @@ class _Run:
             keep_freed_memory()
         options = recipe.training
         # Samples have their own seeds.
-        self.network = channels_last(initial_network(recipe, seed=options.seed), device)
+        network = initial_network(recipe, seed=options.seed)
+        if start is not None:
+            network.load_state_dict(start.network.state_dict())
+        self.network = channels_last(network, device)
         self.average = copy_of(self.network) if options.ema_decay else None
         self.supervision: DeepSupervision | None = None
         parameters = list(self.network.parameters())

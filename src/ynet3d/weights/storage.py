@@ -49,7 +49,9 @@ def restored(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             continue
         scale = tensors.get(name + _SCALE)
         if tensor.dtype == torch.int8 and scale is not None:
-            found[name] = tensor.float() * scale.float().reshape(*scale.shape, *[1] * (tensor.ndim - 2))
+            found[name] = tensor.float() * scale.float().reshape(
+                *scale.shape, *[1] * (tensor.ndim - 2)
+            )
         else:
             found[name] = tensor.float() if tensor.dtype == torch.float16 else tensor
     return found

@@ -19,7 +19,7 @@ from torch import nn
 from ynet3d.errors import InputError
 from ynet3d.files import atomic_path, write_json
 from ynet3d.labels import NUM_CLASSES, Label
-from ynet3d.networks import create_network, he_normal
+from ynet3d.networks import JoinedNetworks, create_network, he_normal
 from ynet3d.recipes import Recipe
 from ynet3d.recipes.load import parse_recipe
 from ynet3d.weights.shipped import list_shipped
@@ -35,7 +35,7 @@ class Weights:
     """A trained network and what is known of it.
 
     Attributes:
-        network: in evaluation mode, on the CPU.
+        network: in evaluation mode, on the CPU; several that were packed together are one.
         recipe: how it was trained; its preprocessing and inference are used at prediction.
         facts: the rest of the JSON: training data and licence, metrics, versions.
         path: where it was loaded from.
@@ -57,6 +57,24 @@ def build_network(recipe: Recipe) -> nn.Module:
             )
     options: dict[str, Any] = {**recipe.network.options, "num_classes": NUM_CLASSES}
     return create_network(recipe.network.name, **options)
+
+
+def _filled_network(recipe: Recipe, members: int, tensors: dict[str, torch.Tensor]) -> nn.Module:
+    """The network with these tensors; random ones are not drawn first, which takes a while."""
+    with torch.device("meta"):
+        network = _empty_network(recipe, members)
+    network.load_state_dict(tensors, assign=True)
+    if any(t.is_meta for t in (*network.parameters(), *network.buffers())):
+        # It makes tensors that no file holds.
+        network = _empty_network(recipe, members)
+        network.load_state_dict(tensors)
+    return network
+
+
+def _empty_network(recipe: Recipe, members: int) -> nn.Module:
+    if members == 1:
+        return build_network(recipe)
+    return JoinedNetworks([build_network(recipe) for _ in range(members)])
 
 
 def initial_network(recipe: Recipe, *, seed: int) -> nn.Module:
@@ -129,9 +147,8 @@ def load_weights(path: str | Path) -> Weights:
             f"The weights {file} do not belong to {file.with_suffix('.json').name} (their checksum "
             "differs): copy both files again from the same place."
         )
-    network = build_network(recipe)
     try:
-        network.load_state_dict(restored(tensors))
+        network = _filled_network(recipe, facts.get("members", 1), restored(tensors))
     except RuntimeError:
         raise InputError(
             f"The weights {file} are for another network than the {recipe.network.name} with "
