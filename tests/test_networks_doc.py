@@ -35,7 +35,9 @@ def test_every_network_with_its_counts_and_options(tables: list[list[list[str]]]
     for name, (parameters, flop, options, _) in rows.items():
         assert (parameters, flop) == counts(name)
         defaults = network_entry(name).options
-        written = ", ".join(f"{key} {[] if v == () else v}" for key, v in defaults.items())
+        written = ", ".join(
+            f"{key} {list(v) if isinstance(v, tuple) else v}" for key, v in defaults.items()
+        )
         assert options == written
 
 

@@ -72,7 +72,8 @@ def _list(size: tuple[int, int, int]) -> None:
     for name in list_networks():
         entry = network_entry(name)
         options = "\n".join(
-            f"{key}={[] if value == () else value}" for key, value in entry.options.items()
+            f"{key}={list(value) if isinstance(value, tuple) else value}"
+            for key, value in entry.options.items()
         )
         try:
             counted = complexity(name, size=size)
