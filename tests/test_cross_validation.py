@@ -14,6 +14,7 @@ from command_line import Outcome, run
 from small_runs import save_small_weights, small_recipe, write_small_dataset
 
 from ynet3d.weights import load_weights
+from ynet3d.weights.members import never_saw
 from ynet3d.weights.packing import packed_tensors, save_packed
 
 
@@ -116,6 +117,18 @@ def test_folds_go_on_from_packed_weights_but_never_from_what_saw_them(
     lasts = [load_weights(first / "runs" / f"fold-{k}" / "last.safetensors") for k in (1, 2)]
     save_packed(lasts, packed_tensors(lasts, "float16"), packed, storage="float16")
     split = ["--split", first / "folds.json"]
+
+    shipped = load_weights(packed)
+    sums = set()
+    for number, fold in enumerate(("fold-1", "fold-2")):
+        for case in read(first / "folds.json")["parts"][fold]:
+            judge = never_saw(shipped, case)
+            assert judge is not None
+            assert judge.network is shipped.network.members[number]
+            sums.add(judge.facts["sha256"])
+    assert len(sums | {shipped.facts["sha256"]}) == 3
+    assert never_saw(shipped, "a scan of somebody else") is shipped
+    assert never_saw(lasts[1], read(first / "folds.json")["parts"]["fold-1"][0]) is None
 
     more = tmp_path / "more"
     done = validated(capsys, folder, more, *split, "--start", packed)

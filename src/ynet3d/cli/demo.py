@@ -31,14 +31,17 @@ def demo(
 def real(
     data: Annotated[Path, typer.Argument(help="Folder with the real data sets.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("real"),
+    weights: Annotated[
+        str | None, typer.Option(help="Weights to judge.  [default: those of this package]")
+    ] = None,
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """The same on real CT: check, train on part of the LiTS scans, predict the others, evaluate."""
+    """Judge weights on real CT, each scan by a network of theirs that has not seen its patient."""
     from ynet3d.pipelines.real import run_real
     from ynet3d.progress import Progress
 
-    result = run_real(data, out, device=device, progress=Progress(quiet=quiet))
+    result = run_real(data, out, weights=weights, device=device, progress=Progress(quiet=quiet))
     typer.echo(result.words)
     if not result.passed:
         raise typer.Exit(1)

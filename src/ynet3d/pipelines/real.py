@@ -1,12 +1,12 @@
-"""The main job on real CT: check, train on part of the LiTS scans, predict the rest, evaluate.
+"""The main job on real CT: check, predict with the weights of this package, evaluate, show.
 
-The split (`real_split.json`) was drawn once, by patient, before any training, and stays as it is.
+Those weights hold the networks of a cross-validation: every labelled scan is predicted by one that
+has not learnt from its patient, all others by all of them.
 """
 
 from __future__ import annotations
 
 import time
-from importlib import resources
 from pathlib import Path
 
 from ynet3d.datasets import (
@@ -14,11 +14,9 @@ from ynet3d.datasets import (
     CaseCheck,
     DataSet,
     LabelFile,
-    Split,
     check_case,
     check_dataset,
     open_dataset,
-    read_split,
     write_check_csv,
 )
 from ynet3d.errors import InputError
@@ -27,7 +25,6 @@ from ynet3d.files import ensure_output_folder, write_json
 from ynet3d.pipelines.prediction import SEGMENTATION, FilePrediction, predict_files
 from ynet3d.pipelines.report import (
     READING,
-    RUN_PICTURES,
     JobResult,
     Scored,
     case_pictures,
@@ -38,12 +35,11 @@ from ynet3d.pipelines.report import (
     versions,
 )
 from ynet3d.progress import Progress
-from ynet3d.recipes import Recipe, load_recipe
 from ynet3d.reporting import Page, Table, write_page
-from ynet3d.training import TrainingData, TrainingResult, train
-from ynet3d.training.checkpoint import FILE as CHECKPOINT
-from ynet3d.training.log import read_recipe
 from ynet3d.volumes import read_label
+from ynet3d.weights import Weights, load_weights
+from ynet3d.weights.members import never_saw
+from ynet3d.weights.shipped import default_weights
 
 LIVER_BAR = 0.92
 #: NIfTI keeps a grid in 32-bit numbers, which is this exact at half a metre.
@@ -60,19 +56,27 @@ _SLICES, _MASK = "dicom_seg_3slices", "liver_seg.nrrd"
 
 
 def run_real(
-    root: Path, out: Path, *, device: str = "auto", progress: Progress | None = None
+    root: Path,
+    out: Path,
+    *,
+    weights: str | Path | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
 ) -> JobResult:
     """Run the job on the data sets in `root`; leaves `index.html` and `summary.json` in `out`.
 
-    A run that was stopped goes on where it stood.
+    Args:
+        weights: by default those of this package.
 
     Raises:
-        InputError: the data sets are not in `root`, or `out` cannot be written.
+        InputError: the data sets are not in `root`, the weights cannot be used or have learnt from
+            a scan that they should be judged on, or `out` cannot be written.
     """
     progress = progress or Progress()
     started = time.monotonic()
     if not (root / _LITS).is_dir():
         raise InputError(f"There is no folder {_LITS} in {root}: give the folder of the real data.")
+    loaded = load_weights(default_weights() if weights is None else weights)
     ensure_output_folder(out)
     lits = open_dataset(root / _LITS, kind="lits", licence=_LICENCES[_LITS])
     ircadb = open_dataset(root / _IRCADB, kind="ircadb", licence=_LICENCES[_IRCADB])
@@ -81,37 +85,34 @@ def run_real(
         for name in _UNLABELLED
         if (root / name).is_dir()
     ]
-    recipe = load_recipe("real-small")
-    _check_run(out / "run", recipe)
+    judged = [(data, case, _judge(loaded, case)) for data in (lits, ircadb) for case in data.cases]
     checks = _check(lits, ircadb, unlabelled, root / _SLICES, out, progress)
-    split_file = resources.files("ynet3d.pipelines") / "real_split.json"
-    with resources.as_file(split_file) as path:
-        split = read_split(path, dataset=lits)
-    trained = _train(lits, split, recipe, out / "run", device, progress)
-    held_out = [lits.case(name) for name in split.test]
     scored = [
-        _score(item, case, dataset, out)
-        for dataset, cases in ((lits, held_out), (ircadb, list(ircadb.cases)))
-        for item, case in _predict(cases, out, device, progress)
+        _score(_predict(case, network, out, device, progress), case, data, out)
+        for data, case, network in judged
     ]
-    others = _predict(unlabelled, out, device, progress)
+    others = [(_predict(case, loaded, out, device, progress), case) for case in unlabelled]
     evaluation = summarise([item.evaluation for item in scored])
     write_evaluation(evaluation, out / "evaluation")
-    seconds = time.monotonic() - started
-    return _finish(out, recipe, trained, scored, others, evaluation, checks, seconds)
+    return _finish(
+        out, loaded, scored, others, evaluation, checks, seconds=time.monotonic() - started
+    )
+
+
+def _judge(weights: Weights, case: Case) -> Weights:
+    """The network that may be judged on `case`."""
+    found = never_saw(weights, case.name)
+    if found is None:
+        raise InputError(
+            f"The weights {weights.path} have learnt from {case.name}, so that scan cannot judge "
+            "them: give weights of a cross-validation, packed with `ynet3d weights pack`."
+        )
+    return found
 
 
 def _series_path(folder: Path) -> Path:
     zips = sorted(folder.glob("*.zip"))
     return zips[0] if zips else folder
-
-
-def _check_run(run: Path, recipe: Recipe) -> None:
-    if (run / CHECKPOINT).is_file() and read_recipe(run) != recipe:
-        raise InputError(
-            f"The run in {run} was trained with another recipe than the {recipe.name} of this "
-            "version: move it away, or give another folder with --out."
-        )
 
 
 def _check(
@@ -138,37 +139,12 @@ def _check(
     return checks
 
 
-def _train(
-    lits: DataSet, split: Split, recipe: Recipe, run: Path, device: str, progress: Progress
-) -> TrainingResult:
-    data = TrainingData(
-        "LiTS subset",
-        [lits.case(name) for name in split.train],
-        [lits.case(name) for name in split.validation],
-        lits.licence,
-    )
-    progress.say(f"Training {recipe.network.name} on {len(data.training)} scans")
-    resume = (run / CHECKPOINT).is_file()
-    result = train(data, run, recipe, device=device, resume=resume, progress=progress)
-    if not result.finished:
-        raise KeyboardInterrupt
-    return result
-
-
 def _predict(
-    cases: list[Case], out: Path, device: str, progress: Progress
-) -> list[tuple[FilePrediction, Case]]:
-    results = []
-    for case in cases:
-        done, _ = predict_files(
-            [case.image],
-            out / "predictions" / case.name,
-            weights=out / "run",
-            device=device,
-            progress=progress,
-        )
-        results.append((done[0], case))
-    return results
+    case: Case, weights: Weights, out: Path, device: str, progress: Progress
+) -> FilePrediction:
+    folder = out / "predictions" / case.name
+    done, _ = predict_files([case.image], folder, weights=weights, device=device, progress=progress)
+    return done[0]
 
 
 def _score(item: FilePrediction, case: Case, dataset: DataSet, out: Path) -> Scored:
@@ -186,12 +162,12 @@ def _score(item: FilePrediction, case: Case, dataset: DataSet, out: Path) -> Sco
 
 def _finish(
     out: Path,
-    recipe: Recipe,
-    trained: TrainingResult,
+    weights: Weights,
     scored: list[Scored],
     others: list[tuple[FilePrediction, Case]],
     evaluation: Evaluation,
     checks: list[CaseCheck],
+    *,
     seconds: float,
 ) -> JobResult:
     liver = mean_dice(evaluation, "liver", with_reference=False)
@@ -210,7 +186,7 @@ def _finish(
             for item in scored
         },
         "worst_grid_difference_mm": apart_mm,
-        "training_minutes": round(trained.seconds / 60, 1),
+        "weights": {"file": weights.path.name, "sha256": weights.facts.get("sha256")},
         "seconds_of_this_call": round(seconds, 1),
     }
     write_json(out / "summary.json", summary)
@@ -223,23 +199,21 @@ def _finish(
         Page(
             title="3DYNet on real CT",
             lead=(
-                f"A small 3dynet, trained {trained.seconds / 60:.0f} minutes on part of our LiTS "
-                f"subset, on {len(scored)} scans it has never seen: held-out LiTS scans, and "
+                f"The weights {weights.path.stem} on {len(scored)} scans, each predicted by a "
+                "network of theirs that has learnt from no scan of that patient: LiTS scans, and "
                 "3D-IRCADb patients straight from their DICOM files."
             ),
             headlines=dice_headlines(evaluation, "unseen scans"),
             rows=[item.row for item in scored],
             rows_text=READING,
             cases=pictures,
-            pictures=RUN_PICTURES,
             tables=[_check_table(checks)],
-            settings=recipe.model_dump(mode="json"),
+            settings=weights.recipe.model_dump(mode="json"),
             files={
                 "summary.json": "the figures of this page",
                 "checks.csv": "what was checked in every data set",
                 "evaluation/cases.csv": "metrics of each case and class",
                 "evaluation/lesions.csv": "each tumour: found, missed or invented",
-                "run/best.json": "how the weights were trained",
             },
             seconds=seconds,
             versions=versions(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,10 +28,12 @@ class Member:
     Attributes:
         weights: its own, alone.
         number: which of several it is, from 1; None if it was alone.
+        checksum: of the file.
     """
 
     weights: Weights
     number: int | None = None
+    checksum: str | None = None
 
     @property
     def network(self) -> nn.Module:
@@ -50,7 +53,7 @@ class Member:
         """Where it is from, for the facts of what is trained from it."""
         return {
             "file": self.weights.path.name,
-            "sha256": self.weights.facts.get("sha256"),
+            "sha256": self.checksum,
             "member": self.number,
             "training_cases": sorted(self.trained_on),
         }
@@ -66,10 +69,38 @@ def load_member(path: str | Path, number: int | None = None) -> Member:
     if not isinstance(weights.network, JoinedNetworks):
         if number is not None:
             raise InputError(f"The weights {path} hold one network: leave the member out.")
-        return Member(weights)
+        return Member(weights, checksum=weights.facts.get("sha256"))
     count = len(weights.network.members)
     if number is None or not 1 <= number <= count:
         raise InputError(
             f"The weights {path} hold {count} networks: choose one, from 1 to {count} (--member)."
         )
-    return Member(replace(weights, network=weights.network.members[number - 1]), number)
+    return member_of(weights, number)
+
+
+def member_of(weights: Weights, number: int) -> Member:
+    """The network with that number, from 1, of weights that hold several."""
+    checksum = weights.facts.get("sha256")
+    # What is kept of a network goes by its checksum, so the member needs one of its own.
+    own = hashlib.sha256(f"{checksum} {number}".encode()).hexdigest()
+    alone = replace(
+        weights,
+        network=weights.network.get_submodule(f"members.{number - 1}"),
+        facts=weights.facts | {"sha256": own, "member": number, "file_sha256": checksum},
+    )
+    return Member(alone, number, checksum)
+
+
+def never_saw(weights: Weights, case: str) -> Weights | None:
+    """The networks among `weights` that have not learnt from `case`: all, one of several, or none.
+
+    One, because members that were trained in folds each leave out cases of their own.
+    """
+    count = weights.facts.get("members", 1)
+    if case not in cases_learnt_from(weights.facts.get("training_data", {})):
+        return weights
+    for number in range(1, count + 1) if count > 1 else ():
+        member = member_of(weights, number)
+        if case not in member.trained_on:
+            return member.weights
+    return None
