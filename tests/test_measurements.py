@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from ynet3d.evaluation.bidimensional import bidimensional
 from ynet3d.evaluation.depth import depths
 from ynet3d.evaluation.greatest_diameter import greatest_diameters
 from ynet3d.evaluation.lesion_geometry import find_lesions
+from ynet3d.reporting.lesion_table import write_lesions_csv
 from ynet3d.reporting.statistics import statistics
 from ynet3d.volumes import Volume
 
@@ -302,3 +305,27 @@ def test_agrees_with_simpleitk() -> None:
     healthy = hu[labels == 1]
     assert found["liver_hu"] == pytest.approx(healthy.mean())
     assert found["liver_hu_sd"] == pytest.approx(healthy.std(), rel=1e-5)
+
+
+def test_the_table_of_lesions(tmp_path: Path) -> None:
+    labels = np.ones((12, 12, 12), np.uint8)
+    labels[2:5, 2:4, 3:4] = 2
+    labels[9:, 9:, 11] = 2
+    volume = Volume(labels, np.diag([-1.0, -1.0, 2.0, 1.0]))
+    found = statistics(volume, volume.with_array(labels.astype(np.int16)))
+    write_lesions_csv(found, tmp_path / "lesions.csv")
+    with open(tmp_path / "lesions.csv", newline="", encoding="utf-8") as stream:
+        cut_off, inside = csv.DictReader(stream)
+    assert (cut_off["id"], cut_off["touches_border"], inside["touches_border"]) == (
+        "1",
+        "yes",
+        "no",
+    )
+    assert [inside[f"centroid_{way}_mm"] for way in ("left", "back", "head")] == [
+        "3.0",
+        "2.5",
+        "6.0",
+    ]
+    assert inside["longest_axial_diameter_mm"] == "3.606"
+    assert inside["surface_distance_mm"] == inside["confidence"] == ""  # nothing to say
+    assert (inside["hu"], inside["hu_sd"]) == ("2.0", "0.0")

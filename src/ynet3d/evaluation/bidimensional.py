@@ -143,7 +143,7 @@ def _measure(
 def _in_source(corners: Points, here: int, found: FoundLesions) -> Points:
     """Voxel indices (i, j, k) of places between voxels (row, column) of a slice."""
     axial = np.column_stack([np.full(len(corners), float(here)), corners - 0.5]) + found.offset
-    result = np.empty_like(axial)
+    result: Points = np.empty((len(corners), 3))
     result[:, list(found.axes)] = axial
     return result
 

@@ -15,6 +15,7 @@ import numpy as np
 from ynet3d.errors import InputError, YnetError
 from ynet3d.files import ensure_output_folder, staged_files, write_json
 from ynet3d.labels import RESEARCH_USE
+from ynet3d.pipelines.segmentations import SEGMENTATION
 from ynet3d.progress import Progress
 from ynet3d.reporting import save_overlay, save_surface, statistics, write_lesions_csv
 from ynet3d.reporting.plausibility import doubts
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from ynet3d.inference.ensemble import OneOrMore
     from ynet3d.weights import Weights
 
-SEGMENTATION = "segmentation.nii.gz"
 _ADVICE = "close other programs, or crop the scan to the abdomen"
 
 
