@@ -20,6 +20,7 @@ from ynet3d.cli import (
     evaluation,
     experiment,
     export,
+    mesh,
     networks,
     phantom,
     prediction,
@@ -38,6 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("predict")(prediction.predict)
+app.command("mesh")(mesh.mesh)
 app.command("evaluate")(evaluation.evaluate)
 app.command("compare")(compare.compare)
 app.command("train")(training.train)

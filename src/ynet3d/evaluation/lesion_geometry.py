@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -61,6 +62,8 @@ class FoundLesions:
         offset: (3,), where `components` begins in the whole mask.
         number_of: lesion number of each component, 0 for component 0.
         boxes: (lesions, 3, 2), first voxel and voxel behind the last one along each axis.
+        runs: the runs of all lesions in `components`, by lesion, slice, row and start.
+        lesion_of_run: index of the lesion (its number - 1) of each run.
     """
 
     lesions: tuple[Lesion, ...]
@@ -69,6 +72,8 @@ class FoundLesions:
     offset: Indices
     number_of: Indices
     boxes: Indices
+    runs: Runs
+    lesion_of_run: Indices
 
     def box_around(self, numbers: Collection[int]) -> Indices:
         """(3, 2), the smallest box that holds these lesions."""
@@ -84,13 +89,46 @@ class FoundLesions:
         result[_slices(inner - box[:, :1])] = wanted[components]
         return result
 
+    def row_ends(self) -> RowEnds:
+        """The outermost voxels of each row of each lesion, in `components`."""
+        return _row_ends(self.lesion_of_run, self.runs)
+
+    def first_alike(self) -> list[int]:
+        """For each lesion, the index of the first one of the same shape, which may be its own.
+
+        Noise makes thousands of lesions of a few voxels, and few shapes: each is measured once.
+        """
+        corner = self.boxes[:, :, 0] - self.offset
+        place = np.column_stack([self.runs.plane, self.runs.row, self.runs.start, self.runs.stop])
+        place -= corner[self.lesion_of_run][:, [0, 1, 2, 2]]
+        bounds = np.searchsorted(self.lesion_of_run, np.arange(len(self.lesions) + 1)).tolist()
+        first: dict[bytes, int] = {}
+        return [
+            first.setdefault(place[start:stop].tobytes(), index)
+            for index, (start, stop) in enumerate(pairwise(bounds))
+        ]
+
     def means(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """(lesions,), the mean in each lesion of `values`, which lie on the grid (i, j, k)."""
+        return self._means(*self._inside(values))
+
+    def means_and_deviations(
+        self, values: npt.NDArray[Any]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """`means`, and the standard deviations around them (n, not n - 1, in the denominator)."""
+        lesion, inside = self._inside(values)
+        means = self._means(lesion, inside)
+        return means, np.sqrt(self._means(lesion, np.square(inside - means[lesion])))
+
+    def _inside(self, values: npt.NDArray[Any]) -> tuple[Indices, npt.NDArray[Any]]:
+        """Index of the lesion and value of each voxel of a lesion."""
         stop = self.offset + self.components.shape
         crop = values.transpose(self.axes)[_slices(np.stack([self.offset, stop], axis=1))]
         inside = self.components > 0
-        lesion = self.number_of[self.components[inside]] - 1
-        sums = np.bincount(lesion, weights=crop[inside], minlength=len(self.lesions))
+        return self.number_of[self.components[inside]] - 1, crop[inside]
+
+    def _means(self, lesion: Indices, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        sums = np.bincount(lesion, weights=values, minlength=len(self.lesions))
         voxels = np.array([lesion.voxels for lesion in self.lesions], dtype=np.int64)
         return np.asarray(sums / voxels, dtype=np.float64)
 
@@ -126,6 +164,8 @@ def find_lesions(
             offset=np.zeros(3, dtype=np.int64),
             number_of=np.zeros(1, dtype=np.int64),
             boxes=np.zeros((0, 3, 2), dtype=np.int64),
+            runs=Runs(*np.zeros((4, 0), dtype=np.int64)),
+            lesion_of_run=np.zeros(0, dtype=np.int64),
         )
     offset = np.array([side.start for side in box], dtype=np.int64)
     crop = np.ascontiguousarray(axial[box])
@@ -140,6 +180,9 @@ def find_lesions(
     number_of = np.zeros(len(order) + 1, dtype=np.int64)
     number_of[order + 1] = np.arange(1, len(order) + 1)
     lesion = number_of[component + 1] - 1
+    # Runs come by plane, row and start, which a stable sort keeps within each lesion.
+    by_lesion = np.argsort(lesion, kind="stable")
+    lesion, runs = lesion[by_lesion], runs.taken(by_lesion)
     ends = _row_ends(lesion, runs)
     centroids = np.empty((len(order), 3))
     centroids[:, axes] = _centroids(lesion, runs) + offset
@@ -157,7 +200,7 @@ def find_lesions(
         )
     ]
     boxes = _boxes(ends) + offset[:, None]
-    return FoundLesions(tuple(lesions), axes, components, offset, number_of, boxes)
+    return FoundLesions(tuple(lesions), axes, components, offset, number_of, boxes, runs, lesion)
 
 
 def _slices(box: Indices) -> tuple[slice, ...]:
@@ -190,16 +233,13 @@ def _centroids(lesion: Indices, runs: Runs) -> npt.NDArray[np.float64]:
 
 
 def _row_ends(lesion: Indices, runs: Runs) -> RowEnds:
-    # Runs come by plane, row and start, which a stable sort keeps within each lesion.
-    order = np.argsort(lesion, kind="stable")
-    lesion, plane, row = lesion[order], runs.plane[order], runs.row[order]
-    new = np.ones(len(order), dtype=np.bool_)
+    """Of runs sorted by lesion, plane, row and start."""
+    plane, row = runs.plane, runs.row
+    new = np.ones(len(lesion), dtype=np.bool_)
     new[1:] = (np.diff(lesion) != 0) | (np.diff(plane) != 0) | (np.diff(row) != 0)
     first = np.flatnonzero(new)
-    last = np.append(first[1:], len(order)) - 1
-    return RowEnds(
-        lesion[first], plane[first], row[first], runs.start[order][first], runs.stop[order][last]
-    )
+    last = np.append(first[1:], len(lesion)) - 1
+    return RowEnds(lesion[first], plane[first], row[first], runs.start[first], runs.stop[last])
 
 
 def _boxes(ends: RowEnds) -> Indices:

@@ -34,6 +34,10 @@ class Runs:
         """Voxels of each run."""
         return self.stop - self.start
 
+    def taken(self, which: Indices | slice) -> Runs:
+        """Some of the runs, or all in another order."""
+        return Runs(self.plane[which], self.row[which], self.start[which], self.stop[which])
+
     def values(self, array: npt.NDArray[np.integer]) -> Indices:
         """What `array` (of the mask's shape) holds where each run starts."""
         return array[self.plane, self.row, self.start].astype(np.int64)

@@ -15,8 +15,9 @@ import numpy as np
 from ynet3d.errors import InputError, YnetError
 from ynet3d.files import ensure_output_folder, staged_files, write_json
 from ynet3d.labels import RESEARCH_USE
+from ynet3d.pipelines.segmentations import SEGMENTATION
 from ynet3d.progress import Progress
-from ynet3d.reporting import save_overlay, save_surface, statistics
+from ynet3d.reporting import save_overlay, save_surface, statistics, write_lesions_csv
 from ynet3d.reporting.plausibility import doubts
 from ynet3d.volumes import (
     Volume,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from ynet3d.inference.ensemble import OneOrMore
     from ynet3d.weights import Weights
 
-SEGMENTATION = "segmentation.nii.gz"
 _ADVICE = "close other programs, or crop the scan to the abdomen"
 
 
@@ -70,7 +70,7 @@ def predict_files(
     hu_offset: int = 0,
     progress: Progress | None = None,
 ) -> tuple[list[FilePrediction], list[FailedPrediction]]:
-    """Predict scans and write `segmentation.nii.gz`, `statistics.json` and two pictures for each.
+    """Predict scans: `segmentation.nii.gz`, `statistics.json`, `lesions.csv` and two pictures each.
 
     Args:
         inputs: volume files, DICOM folders, zips, or folders of volume files.
@@ -204,6 +204,7 @@ def _predict_one(
             write_label(label, staging / SEGMENTATION)
             save_overlay(volume, label, staging / "overlay.png", title=name, found=found)
             save_surface(label, staging / "surface.png", title=name, found=found)
+            write_lesions_csv(found, staging / "lesions.csv")
             content["seconds"] = round(time.monotonic() - started, 1)
             write_json(staging / "statistics.json", content)
     except OSError as error:

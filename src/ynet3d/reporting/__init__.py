@@ -3,6 +3,7 @@
 from ynet3d.reporting.architecture_figure import save_architecture
 from ynet3d.reporting.cost_figure import CostPoint, save_dice_against_cost
 from ynet3d.reporting.curves import save_curves
+from ynet3d.reporting.lesion_table import write_lesions_csv
 from ynet3d.reporting.network_comparison import ComparedCase, save_network_comparison
 from ynet3d.reporting.overlay import save_overlay
 from ynet3d.reporting.page import Case, CaseRow, Page, write_page
@@ -33,6 +34,7 @@ __all__ = [
     "save_overlay",
     "save_surface",
     "statistics",
+    "write_lesions_csv",
     "write_page",
     "write_section_page",
 ]

@@ -14,7 +14,7 @@ from ynet3d.volumes.reading import (
     read_volume,
 )
 from ynet3d.volumes.resampling import nearest_on_grid
-from ynet3d.volumes.volume import Volume
+from ynet3d.volumes.volume import Volume, in_lps
 from ynet3d.volumes.writing import write_label, write_volume
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "find_labels",
     "find_volumes",
     "holds_dicom",
+    "in_lps",
     "is_label_name",
     "is_volume_path",
     "list_series",

@@ -79,3 +79,12 @@ class Volume:
         corners = np.array([[*(last * ends), 1] for ends in np.ndindex(2, 2, 2)])
         apart = corners @ (self.affine - other.affine).T
         return float(np.linalg.norm(apart[:, :3], axis=1).max())
+
+
+def in_lps(voxels: npt.NDArray[Any], affine: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Places (..., 3), given as voxel indices (i, j, k), in mm in DICOM's patient axes.
+
+    DICOM, ITK and 3D Slicer's files count to the patient's left, back and head.
+    """
+    ras = voxels @ affine[:3, :3].T + affine[:3, 3]
+    return np.asarray(ras * np.array([-1.0, -1.0, 1.0]), dtype=np.float64)
