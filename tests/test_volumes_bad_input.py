@@ -26,6 +26,7 @@ from ynet3d.volumes import (
     strip_suffix,
     write_label,
     write_volume,
+    zips,
 )
 from ynet3d.volumes import nifti as nifti_module
 from ynet3d.volumes.zips import unpacked
@@ -296,6 +297,99 @@ def test_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
         unpacked(path, max_bytes=1_000_000),
     ):
         pytest.fail("it was unpacked")
+
+
+@pytest.mark.parametrize(
+    "name", ["../../a.dcm", "/etc/a.dcm", "C:\\a.dcm", "c:a.dcm", "..\\a.dcm", "a/../../b.dcm"]
+)
+def test_zip_names_that_lead_outside(name: str, tmp_path: Path) -> None:
+    refusal(zipped(tmp_path / "x.zip", {"fine.dcm": b"x", name: b"x"}), match="leads outside")
+
+
+def test_zip_with_names_that_meet(tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.dcm", b"1")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("a.dcm", b"2")
+    refusal(path, match="several files of one name")
+    refusal(zipped(path, {"a": b"x", "a/b": b"x"}), match="several files of one name")
+    refusal(zipped(path, {"a" * 300: b"x"}), match="name that is too long")
+    refusal(zipped(path, {".": b"x"}), match="empty folder")
+
+
+def test_links_in_a_zip_are_not_followed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.nii.gz"
+    nifti(secret, hu_array(0))
+    link = zipfile.ZipInfo("scan.nii.gz")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr(link, str(secret))
+    refusal(tmp_path / "x.zip", match="is text")
+
+
+def test_encrypted_zip(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "x.zip", {"a.dcm": b"hello"})
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+    refusal(path, match="is encrypted")
+
+
+def test_zips_in_a_zip_are_not_unpacked(tmp_path: Path) -> None:
+    files = write_ct_series(tmp_path / "dicom", hu_array(0), AFFINE)
+    inner = zipped(tmp_path / "PATIENT.zip", {file.name: file.read_bytes() for file in files})
+    outer = zipped(tmp_path / "x.zip", {"1/PATIENT.zip": inner.read_bytes(), "readme": b"x"})
+    text = refusal(outer, match=r"no DICOM images, but 1 zip \(1/PATIENT.zip\): give one of them")
+    assert "ynet3d-" not in text
+    (tmp_path / "dicom" / "more").mkdir()
+    inner.rename(tmp_path / "dicom" / "more" / "x.zip")
+    assert np.array_equal(read_volume(tmp_path / "dicom").array, hu_array(0)), (
+        "zips are passed over"
+    )
+    folder = tmp_path / "zips"
+    folder.mkdir()
+    outer.rename(folder / "x.zip")
+    for path in (folder, folder / "x.zip"):
+        with pytest.raises(InputError, match="but 1 zip"):
+            list_series(path)
+
+
+def with_stated_size(path: Path, name: str, size: int) -> Path:
+    """Let the zip state another unpacked size for its only file, in both places."""
+    content = bytearray(path.read_bytes())
+    for mark, at in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        start = content.index(mark) + at
+        content[start : start + 4] = size.to_bytes(4, "little")
+    path.write_bytes(content)
+    return path
+
+
+def test_zip_bomb_that_states_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is stopped at the size that it states, and nothing is left."""
+    before = temporary_folders()
+    written = 0
+    extract = zips._extract
+
+    def watched(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
+        nonlocal written
+        try:
+            extract(archive, member, target)
+        finally:
+            written = target.stat().st_size
+
+    monkeypatch.setattr(zips, "_extract", watched)
+    path = zipped(tmp_path / "x.zip", {"a.dcm": b"\0" * 5_000_000})
+    refusal(with_stated_size(path, "a.dcm", 1000), match="is damaged or packed in an unusual way")
+    assert written <= 1000
+    refusal(with_stated_size(path, "a.dcm", 6_000_000), match="is damaged")
+    refusal(with_stated_size(path, "a.dcm", 4_000_000_000), match="times its own size")
+    assert temporary_folders() == before
+
+
+def test_zip_of_too_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zips, "MAX_MEMBERS", 2)
+    refusal(zipped(tmp_path / "x.zip", {"a": b"", "b": b"", "c": b""}), match="in 3 files, more")
 
 
 @pytest.mark.parametrize("name", ["x.txt", "x", "x.mhd", "x.dcm", "x.zip"])

@@ -142,12 +142,6 @@ def test_two_phases_in_one_series(tmp_path: Path) -> None:
         read_volume(tmp_path)
 
 
-def test_mixed_slice_spacing(tmp_path: Path) -> None:
-    series(tmp_path, ImagePositionPatient=lambda k: shifted(k, (0, 0, 1.5 * max(0, k - 5))))
-    with pytest.raises(InputError, match=r"mixes slice spacings \(from 2.5 to 4 mm\)"):
-        read_volume(tmp_path)
-
-
 def test_rounded_positions_are_fine(tmp_path: Path) -> None:
     series(tmp_path, ImagePositionPatient=lambda k: shifted(k, (0, 0, 0.05 * (-1) ** k)))
     assert read_volume(tmp_path).spacing == pytest.approx((0.75, 0.5, 2.5), abs=1e-3)
@@ -295,7 +289,7 @@ def test_missing_decoder_names_the_extra(tmp_path: Path, monkeypatch: pytest.Mon
     def fail(reader: object) -> None:
         raise RuntimeError("no decoder")
 
-    monkeypatch.setattr("ynet3d.volumes.dicom.decodable", lambda data: False)
+    monkeypatch.setattr("ynet3d.volumes.dicom_pixels.decodable", lambda syntax: False)
     monkeypatch.setattr(sitk.ImageFileReader, "Execute", fail)
     with pytest.raises(MissingExtraError, match=r"JPEG 2000.*pip install 'ynet3d\[dicom-codecs\]'"):
         read_volume(tmp_path)
@@ -303,7 +297,7 @@ def test_missing_decoder_names_the_extra(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_simpleitk_decodes_as_pydicom_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_ct_series(tmp_path, LARGER, AFFINE, transfer_syntax=uids.JPEG2000Lossless)
-    monkeypatch.setattr("ynet3d.volumes.dicom.decodable", lambda data: False)
+    monkeypatch.setattr("ynet3d.volumes.dicom_pixels.decodable", lambda syntax: False)
     assert np.array_equal(read_volume(tmp_path).array, LARGER)
 
 

@@ -52,7 +52,8 @@ def predict(
         typer.Option(help="Where converted networks are kept.  [default: the user's cache folder]"),
     ] = None,
     series: Annotated[
-        str | None, typer.Option(help="SeriesInstanceUID, if not the axial CT with most slices.")
+        str | None,
+        typer.Option(help="SeriesInstanceUID of another series, see `ynet3d dicom list`."),
     ] = None,
     hu_offset: Annotated[
         int, typer.Option(help="Added to every voxel, for instance -1024 for files of HU + 1024.")

@@ -20,6 +20,8 @@ from ynet3d.progress import Progress
 from ynet3d.reporting import save_overlay, save_surface, statistics, write_lesions_csv
 from ynet3d.reporting.plausibility import doubts
 from ynet3d.volumes import (
+    Phase,
+    SeriesSummary,
     Volume,
     check_ct,
     find_volumes,
@@ -139,16 +141,24 @@ def read_ct(
     notes = check_ct(volume)
     others = volume.metadata.get("other_series", ())
     if others:
-        largest = others[0]
-        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-        notes.insert(
-            0,
-            f"{path} holds {len(others) + 1} axial CT series; the one with the most slices was "
-            f"taken ({volume.metadata['SeriesInstanceUID'] or 'without UID'}, {volume.shape[2]} "
-            f"slices), not {largest.uid or 'one without UID'} ({largest.images} slices){more}: "
-            "name another with --series.",
-        )
+        notes.insert(0, _passed_over(path, volume, others))
     return volume, notes
+
+
+def _passed_over(path: Path, volume: Volume, others: Sequence[SeriesSummary]) -> str:
+    """Which of several series was taken, by which rule, and the likeliest of the others."""
+    largest = others[0]
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    taken = volume.metadata["SeriesInstanceUID"] or "without UID"
+    portal = volume.metadata["phase"] == Phase.PORTAL_VENOUS
+    rule = "one that says that it is portal venous" if portal else "one with the most slices"
+    phase = f", {largest.phase}" if largest.phase else ""
+    return (
+        f"{path} holds {len(others) + 1} axial CT series; the {rule} was taken ({taken}, "
+        f"{len(volume.metadata['source_slices'])} slices), not {largest.name or 'one without UID'} "
+        f"({largest.images} slices{phase}){more}: name another with --series, see `ynet3d dicom "
+        "list`."
+    )
 
 
 def _shifted(volume: Volume, hu_offset: int) -> Volume:

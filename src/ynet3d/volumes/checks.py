@@ -149,6 +149,8 @@ def _geometry_problems(volume: Volume) -> list[Problem]:
             "check the result, or export it with its orientation."
         )
         problems.append(Problem("orientation-unknown", text, fatal=False))
+    if volume.metadata.get("resampled"):
+        problems.append(Problem("resampled", volume.metadata["resampled"], fatal=False))
     tilt = _tilt_degrees(volume.affine)
     if tilt > TILT_DEGREES:
         text = (

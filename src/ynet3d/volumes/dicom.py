@@ -2,50 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ynet3d.errors import InputError, MissingExtraError
-from ynet3d.volumes.dicom_geometry import check_same_plane, grid_affine, sort_slices
-from ynet3d.volumes.dicom_headers import SliceHeader, read_slice_header, scan_folder
-from ynet3d.volumes.dicom_series import choose_series, rivals
-from ynet3d.volumes.formats import EXPECTED
+from ynet3d.errors import InputError
+from ynet3d.volumes.dicom_geometry import check_same_plane, sort_slices
+from ynet3d.volumes.dicom_headers import CT_SLICE, MULTI_FRAME, SliceHeader, read_headers
+from ynet3d.volumes.dicom_pixels import HuReader
+from ynet3d.volumes.dicom_series import choose_series, rivals, summarise
+from ynet3d.volumes.dicom_stack import Stack, stack_of
 from ynet3d.volumes.volume import Volume
-from ynet3d.volumes.voxels import new_store
+from ynet3d.volumes.voxels import LabelStore, VoxelStore, new_store
 
 
-def read_dicom(folder: Path, *, series: str | None = None, label: bool = False) -> Volume:
-    """Read one CT series from a folder (and the folders inside).
+def read_dicom(
+    headers: Sequence[SliceHeader], source: Path, *, series: str | None = None, label: bool = False
+) -> Volume:
+    """Read one CT series from the images of a folder, or from one multi-frame file.
+
+    Args:
+        headers: of all images, as from `scan_folder`.
+        series: what `SeriesSummary.name` says of the wanted one.
 
     Returns:
         array (column, row, slice), slices along the normal of their plane, in HU; affine in RAS mm.
-        `metadata` has the UIDs by their DICOM names, `SOPInstanceUIDs` in slice order, and, unless
-        `series` was given, `other_series`: the axial CT series passed over. Nothing about the
-        patient.
+        `metadata` has the UIDs by their DICOM names, `SOPInstanceUIDs` and `FrameNumbers` (from 1;
+        empty for files of one slice) of the source's slices in their order, their places along k
+        in `source_slices`, `resampled` (a sentence if slices were not evenly spaced, else ""),
+        `phase`, and `other_series`: the axial CT series passed over. Nothing about the patient.
 
     Raises:
-        InputError: no DICOM, no such series, or not one regular stack of slices.
+        InputError: no DICOM, no such series, or not one stack of slices.
         MissingExtraError: a compression that no installed package can decode.
     """
-    headers = scan_folder(folder)
-    if not headers:
-        raise InputError(f"{folder} holds no DICOM images: give {EXPECTED}.")
-    chosen = choose_series(headers, folder, series=series)
-    name = f"{folder} (series {chosen[0].series_uid or 'without UID'})"
+    chosen = choose_series(headers, source, series=series)
+    summary = summarise(chosen)
+    name = f"{source} (series {summary.name or 'without UID'})"
     check_same_plane(chosen, name)
     places = sort_slices(chosen)
     slices = [place[0] for place in places]
-    affine = grid_affine(slices, name)
+    stack = stack_of(slices, name)
 
-    store = new_store((slices[0].columns, slices[0].rows, len(slices)), str(folder), label=label)
-    for k, place in enumerate(places):
-        pixels = _read_hu(place[0])
-        for twin in place[1:]:
-            _check_duplicate(place[0], twin, pixels, name)
-        store.put(slice(k, k + 1), pixels.T[:, :, None])
+    store = new_store((slices[0].columns, slices[0].rows, stack.planes), str(source), label=label)
+    _fill(store, places, stack, name, label=label)
     metadata = {
         "format": "DICOM",
         "orientation_stated": True,
@@ -53,18 +55,22 @@ def read_dicom(folder: Path, *, series: str | None = None, label: bool = False) 
         "SeriesInstanceUID": slices[0].series_uid,
         "FrameOfReferenceUID": slices[0].frame_uid,
         "SOPInstanceUIDs": tuple(header.instance_uid for header in slices),
-        "other_series": () if series else tuple(rivals(headers, slices[0])),
+        "FrameNumbers": tuple(h.frame + 1 for h in slices if h.frame is not None),
+        "source_slices": tuple(stack.places.tolist()),
+        "resampled": stack.warning,
+        "phase": summary.phase,
+        "other_series": tuple(rivals(headers, summary, series=series)),
     }
-    return Volume(store.array, affine, source=str(folder), metadata=metadata)
+    return Volume(store.array, stack.affine, source=str(source), metadata=metadata)
 
 
 def refuse_single_file(path: Path) -> InputError:
-    """What to say when one DICOM file is given instead of its folder."""
-    header = read_slice_header(path)
-    if header is not None and "multi-frame" in header.role:
+    """What to say when one DICOM file is given that is no enhanced CT."""
+    header = next(iter(read_headers(path)), None)
+    if header is not None and header.role == MULTI_FRAME:
         return InputError(
-            f"{path} is an enhanced (multi-frame) DICOM file, which is not supported: save it as a "
-            "classic series (one file per slice) or as NIfTI."
+            f"{path} is a multi-frame DICOM file whose frames do not say where they lie: export it "
+            "as enhanced CT, as a classic series (one file per slice) or as NIfTI."
         )
     if header is not None and header.modality == "SEG":
         return InputError(
@@ -78,91 +84,60 @@ def refuse_single_file(path: Path) -> InputError:
     )
 
 
+def is_enhanced(headers: Sequence[SliceHeader]) -> bool:
+    """Whether these are the frames of CT whose places are known."""
+    return any(header.frame is not None and header.role == CT_SLICE for header in headers)
+
+
+def _fill(
+    store: VoxelStore | LabelStore,
+    places: Sequence[Sequence[SliceHeader]],
+    stack: Stack,
+    name: str,
+    *,
+    label: bool,
+) -> None:
+    """Decode slice after slice, and interpolate planes between two of them where needed."""
+    reader = HuReader()
+    below: npt.NDArray[np.generic] | None = None
+    plane = 0
+    for at, place in enumerate(places):
+        pixels = reader.read(place[0])
+        for twin in place[1:]:
+            _check_duplicate(place[0], twin, pixels, reader, name)
+        while stack.reaches(plane, at):
+            share = stack.share(plane, at)
+            values = pixels
+            if share < 1 and label:
+                values = pixels if share >= 0.5 or below is None else below
+            elif share < 1 and below is not None:
+                values = below + share * (np.asarray(pixels, dtype=np.float64) - below)
+                values = np.rint(values) if _whole(pixels) and _whole(below) else values
+            store.put(slice(plane, plane + 1), values.T[:, :, None])
+            plane += 1
+        below = pixels
+
+
+def _whole(pixels: npt.NDArray[np.generic]) -> bool:
+    return pixels.dtype.kind in "iu" or bool((np.rint(pixels) == pixels).all())
+
+
 def _check_duplicate(
-    kept: SliceHeader, twin: SliceHeader, pixels: npt.NDArray[Any], name: str
+    kept: SliceHeader,
+    twin: SliceHeader,
+    pixels: npt.NDArray[np.generic],
+    reader: HuReader,
+    name: str,
 ) -> None:
     """Copies of a slice are harmless; two different slices at one place are two scans."""
     apart = np.abs(np.subtract(kept.position, twin.position)).max()
-    if apart > 0.01 or not np.array_equal(_read_hu(twin), pixels):
+    if apart > 0.01 or not np.array_equal(reader.read(twin), pixels):
         raise InputError(
-            f"{name} has different slices at one position ({kept.path.name} and "
-            f"{twin.path.name}): it holds several scans (phases); keep the files of one of them."
+            f"{name} has different slices at one position ({_called(kept)} and {_called(twin)}): "
+            "it holds several scans (phases) that nothing tells apart; keep the files of one of "
+            "them."
         )
 
 
-def _read_hu(header: SliceHeader) -> npt.NDArray[Any]:
-    """Pixels (row, column) with slope and intercept applied; whole numbers stay whole.
-
-    Padding outside the field of view is kept as its HU value, often far below air.
-    """
-    import pydicom
-
-    try:
-        data = pydicom.dcmread(header.path, force=True)
-        if "PixelData" not in data:
-            raise ValueError("no pixel data")
-        if "TransferSyntaxUID" not in data.file_meta:  # a file without DICOM's preamble
-            data.file_meta.TransferSyntaxUID = _plain_syntax(data)
-        slope = float(data.get("RescaleSlope", 1.0) or 1.0)
-        intercept = float(data.get("RescaleIntercept", 0.0) or 0.0)
-        if not decodable(data):
-            return _read_with_itk(header, data.file_meta.TransferSyntaxUID)
-        pixels = np.asarray(data.pixel_array)
-        if pixels.shape != (header.rows, header.columns):
-            raise ValueError(f"pixels of shape {pixels.shape}")
-    except MissingExtraError:
-        raise
-    except Exception as error:  # decoders raise many kinds
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(
-            f"{header.path} is damaged or cut short, its pixels cannot be decoded "
-            f"({reason.rstrip('.')}): copy or export the series again."
-        ) from None
-    if (slope, intercept) == (1.0, 0.0):
-        return pixels
-    return pixels * slope + intercept
-
-
-def _plain_syntax(data: Any) -> Any:
-    """The uncompressed transfer syntax that pydicom found the elements to be written in."""
-    from pydicom import uid
-
-    implicit, little_endian = data.original_encoding
-    if not little_endian:
-        return uid.ExplicitVRBigEndian
-    return uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
-
-
-def decodable(data: Any) -> bool:
-    """Whether pydicom has what it needs for this file's compression."""
-    from pydicom.pixels import get_decoder
-
-    syntax = data.file_meta.get("TransferSyntaxUID")
-    if syntax is None or not syntax.is_compressed:
-        return True
-    try:
-        return bool(get_decoder(syntax).is_available)
-    except NotImplementedError:
-        return False
-
-
-def _read_with_itk(header: SliceHeader, syntax: Any) -> npt.NDArray[Any]:
-    """Decode through SimpleITK, which knows JPEG (lossless too) and gives HU by itself.
-
-    Raises:
-        MissingExtraError: SimpleITK cannot either.
-    """
-    import SimpleITK as sitk  # noqa: N813
-
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(str(header.path))
-    try:
-        pixels: npt.NDArray[Any] = sitk.GetArrayFromImage(reader.Execute())
-    except RuntimeError:
-        raise MissingExtraError(
-            "pylibjpeg or pyjpegls",
-            extra="dicom-codecs",
-            purpose=f"Reading {header.path} ({syntax.name})",
-        ) from None
-    return pixels.reshape(header.rows, header.columns)
+def _called(header: SliceHeader) -> str:
+    return header.path.name + ("" if header.frame is None else f" frame {header.frame + 1}")

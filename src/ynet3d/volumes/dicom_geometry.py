@@ -15,19 +15,12 @@ from ynet3d.volumes.itk import LPS_TO_RAS
 
 #: Two slices this near along the normal are at the same place.
 SAME_POSITION_MM = 1e-3
-#: One step may be this much longer or shorter than another (positions are often rounded to 0.1 mm,
-#: and two steps have up to four roundings of 0.05 mm).
-STEP_TOLERANCE_MM = 0.21
 #: A slice may lie this far from its place on the regular grid, in any direction.
 PLACE_TOLERANCE_MM = 0.2
 #: Pixel spacings of one series agree to this.
 PIXEL_SPACING_TOLERANCE_MM = 1e-3
 #: Direction cosines of one series agree to this (0.06 degrees).
 COSINE_TOLERANCE = 1e-3
-#: A step longer than this times the usual one means that slices are missing.
-_GAP_FACTOR = 1.5
-#: More irregular steps than this share are not gaps, but a series of mixed spacing.
-_MOST_GAPS = 0.1
 #: Planes of a stack with gaps may lie this share of a step from their places.
 _PLACE_TOLERANCE_STEPS = 0.2
 _ONE_SERIES = "name one series with --series UID, or take the odd files out"
@@ -89,38 +82,6 @@ def sort_slices(slices: Sequence[AnyPlane]) -> list[list[AnyPlane]]:
     return places
 
 
-def grid_affine(slices: Sequence[Plane], name: str) -> npt.NDArray[np.float64]:
-    """Affine (RAS mm) of sorted slices, one per position.
-
-    The third column is the step from slice to slice as the positions have it. With a tilted gantry
-    that step is not along the normal, and the affine is sheared: it is kept, because every voxel
-    then has its true place and the mask returns on the source grid; the axes are only permuted and
-    flipped for the network, which so sees the slices as they were taken (`ct_problems` warns).
-
-    Raises:
-        InputError: fewer than two slices, missing slices, or uneven steps.
-    """
-    if len(slices) < 2:
-        raise InputError(
-            f"{name} is a single slice: give the folder with all slices of the 3D scan."
-        )
-    normal = slices[0].normal
-    positions = np.array([header.position for header in slices])
-    along = positions @ normal
-    _check_steps(along, name)
-    step = (positions[-1] - positions[0]) / (len(slices) - 1)
-    expected = positions[0] + np.arange(len(slices))[:, None] * step
-    away = np.linalg.norm(positions - expected, axis=1)
-    if away.max() > PLACE_TOLERANCE_MM:
-        worst = int(away.argmax())
-        raise InputError(
-            f"{name} is not a straight, even stack: the slice at {along[worst]:.2f} mm lies "
-            f"{away[worst]:.2f} mm from its place (at most {PLACE_TOLERANCE_MM} mm is accepted): "
-            "resample it, or export it again."
-        )
-    return _affine(slices[0], step)
-
-
 def gappy_grid(
     slices: Sequence[Plane], name: str, *, steps_mm: Sequence[float]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
@@ -145,7 +106,7 @@ def gappy_grid(
                 f"{name} has one plane only and does not say how far apart planes are: give the "
                 "mask with its spacing between slices."
             )
-        return _affine(slices[0], normal * steps_mm[0]), np.zeros(1, dtype=np.int64)
+        return plane_affine(slices[0], normal * steps_mm[0]), np.zeros(1, dtype=np.int64)
     for step_mm in (*steps_mm, along[-1] / (len(slices) - 1), np.diff(along).min()):
         index = np.rint(along / step_mm).astype(np.int64)
         if np.diff(index).min() < 1:
@@ -154,7 +115,7 @@ def gappy_grid(
         away = np.linalg.norm(positions - positions[0] - index[:, None] * step, axis=1)
         tolerance = min(PLACE_TOLERANCE_MM, _PLACE_TOLERANCE_STEPS * float(np.linalg.norm(step)))
         if away.max() <= tolerance:
-            return _affine(slices[0], step), index
+            return plane_affine(slices[0], step), index
     gaps = sorted({round(float(gap), 2) for gap in np.diff(along)})
     raise InputError(
         f"{name} has planes in uneven steps (of {', '.join(f'{gap:g}' for gap in gaps[:4])}"
@@ -163,7 +124,7 @@ def gappy_grid(
     )
 
 
-def _affine(first: Plane, step: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def plane_affine(first: Plane, step: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """RAS affine of planes like `first`, each a `step` (LPS mm) from the one before."""
     lps = np.eye(4)
     lps[:3, 0] = np.array(first.orientation[:3]) * first.pixel_spacing[1]
@@ -171,27 +132,6 @@ def _affine(first: Plane, step: npt.NDArray[np.float64]) -> npt.NDArray[np.float
     lps[:3, 2] = step
     lps[:3, 3] = first.position
     return LPS_TO_RAS @ lps
-
-
-def _check_steps(along: npt.NDArray[np.float64], name: str) -> None:
-    steps = np.diff(along)
-    usual = float(np.percentile(steps, 50, method="lower"))
-    odd = np.flatnonzero(np.abs(steps - usual) > STEP_TOLERANCE_MM)
-    if odd.size == 0:
-        return
-    few = odd.size <= max(1.0, _MOST_GAPS * steps.size)
-    if few and (steps[odd] > _GAP_FACTOR * usual).all():
-        missing = int(np.rint(steps[odd] / usual - 1).sum())
-        gaps = " and ".join(f"{along[at]:.2f} and {along[at + 1]:.2f} mm" for at in odd[:3])
-        more = f" and {odd.size - 3} more places" if odd.size > 3 else ""
-        raise InputError(
-            f"{name} lacks {missing} slice{'s' if missing > 1 else ''} between {gaps}{more} "
-            f"(slices are {usual:g} mm apart): export or copy the complete series."
-        )
-    raise InputError(
-        f"{name} mixes slice spacings (from {steps.min():g} to {steps.max():g} mm): one even "
-        "spacing was expected; give one reconstruction, or resample it."
-    )
 
 
 def _spread(rows: Sequence[tuple[float, ...]]) -> float:

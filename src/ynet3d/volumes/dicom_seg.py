@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ynet3d.errors import InputError, MissingExtraError, YnetError
+from ynet3d.errors import InputError, YnetError
 from ynet3d.labels import Label
-from ynet3d.volumes.dicom import decodable
 from ynet3d.volumes.dicom_geometry import check_same_plane, gappy_grid, sort_slices
-from ynet3d.volumes.dicom_headers import read_numbers, read_slice_header, scan_folder
+from ynet3d.volumes.dicom_groups import first_item, functional_group, read_numbers
+from ynet3d.volumes.dicom_headers import read_headers, scan_folder
+from ynet3d.volumes.dicom_pixels import decodable, missing_decoder
 from ynet3d.volumes.dicom_plane import Plane
 from ynet3d.volumes.dicom_segments import Segment, classes_of
 from ynet3d.volumes.placing import placed_on
@@ -46,8 +47,7 @@ def find_seg(path: Path) -> Path | None:
         InputError: there are several.
     """
     if path.is_file():
-        header = read_slice_header(path)
-        return path if header is not None and header.modality == MODALITY else None
+        return path if any(h.modality == MODALITY for h in read_headers(path)) else None
     found = [header.path for header in scan_folder(path) if header.modality == MODALITY]
     if len(found) > 1:
         names = ", ".join(str(file.relative_to(path)) for file in found[:3])
@@ -123,10 +123,10 @@ def _header(path: Path) -> Any:
 def _segments(data: Any) -> list[Segment]:
     segments = []
     for item in data.SegmentSequence:
-        code = _first(item, "SegmentedPropertyTypeCodeSequence")
+        code = first_item(item, "SegmentedPropertyTypeCodeSequence")
         scheme = str(code.get("CodingSchemeDesignator") or "") if code is not None else ""
         value = str(code.get("CodeValue") or "") if code is not None else ""
-        region = _first(item, "AnatomicRegionSequence")
+        region = first_item(item, "AnatomicRegionSequence")
         segments.append(
             Segment(
                 number=int(item.get("SegmentNumber", 0)),
@@ -141,15 +141,15 @@ def _segments(data: Any) -> list[Segment]:
 
 def _frames(data: Any, path: Path) -> list[Frame]:
     """All frames with their place, from what they have of their own and what they share."""
-    shared = _first(data, "SharedFunctionalGroupsSequence")
+    shared = first_item(data, "SharedFunctionalGroupsSequence")
     label_map = data.SegmentationType == "LABELMAP"
     frames = []
     try:
         for number, own in enumerate(data.PerFrameFunctionalGroupsSequence):
-            position = _group(own, shared, "PlanePositionSequence")
-            orientation = _group(own, shared, "PlaneOrientationSequence")
-            measures = _group(own, shared, "PixelMeasuresSequence")
-            identified = _group(own, shared, "SegmentIdentificationSequence")
+            position = functional_group(own, shared, "PlanePositionSequence")
+            orientation = functional_group(own, shared, "PlaneOrientationSequence")
+            measures = functional_group(own, shared, "PixelMeasuresSequence")
+            identified = functional_group(own, shared, "SegmentIdentificationSequence")
             frames.append(
                 Frame(
                     number=number,
@@ -177,8 +177,10 @@ def _without_place(path: Path) -> InputError:
 
 def _stated_steps(data: Any) -> list[float]:
     """Distance between planes in mm as the file says it, else how thick they are."""
-    shared = _first(data, "SharedFunctionalGroupsSequence")
-    measures = _group(data.PerFrameFunctionalGroupsSequence[0], shared, "PixelMeasuresSequence")
+    shared = first_item(data, "SharedFunctionalGroupsSequence")
+    measures = functional_group(
+        data.PerFrameFunctionalGroupsSequence[0], shared, "PixelMeasuresSequence"
+    )
     steps = [measures.get(name) for name in ("SpacingBetweenSlices", "SliceThickness")]
     return [abs(float(step)) for step in steps if step][:1]
 
@@ -197,12 +199,9 @@ def _pixels(
     """Decode `frames` one at a time."""
     from pydicom.pixels import iter_pixels
 
-    if not decodable(data):
-        raise MissingExtraError(
-            "pylibjpeg or pyjpegls",
-            extra="dicom-codecs",
-            purpose=f"Reading {path} ({data.file_meta.TransferSyntaxUID.name})",
-        )
+    syntax = str(data.file_meta.get("TransferSyntaxUID") or "")
+    if syntax and not decodable(syntax):
+        raise missing_decoder(path, syntax)
     try:
         decoded = iter_pixels(path, indices=[frame.number for frame in frames]) if frames else ()
         yield from zip(frames, decoded, strict=True)
@@ -227,21 +226,6 @@ def _classes(
     else:
         inside = pixels != 0
     return inside * np.uint8(classes[frame.segment])
-
-
-def _first(item: Any, name: str) -> Any:
-    sequence = item.get(name)
-    return sequence[0] if sequence else None
-
-
-def _group(own: Any, shared: Any, name: str) -> Any:
-    """The functional group of one frame, else that of all frames, else an empty one."""
-    import pydicom
-
-    for groups in (own, shared):
-        if groups is not None and groups.get(name):
-            return groups.get(name)[0]
-    return pydicom.Dataset()
 
 
 def _damaged(path: Path, error: Exception) -> InputError:

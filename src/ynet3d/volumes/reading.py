@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from ynet3d.errors import InputError, YnetError
-from ynet3d.volumes.dicom import read_dicom, refuse_single_file
+from ynet3d.volumes.dicom import is_enhanced, read_dicom, refuse_single_file
+from ynet3d.volumes.dicom_headers import (
+    SliceHeader,
+    is_dicom,
+    is_dicomdir,
+    read_headers,
+    scan_folder,
+)
+from ynet3d.volumes.dicom_listing import listed_series
 from ynet3d.volumes.dicom_seg import SEG_FORMAT, find_seg, read_seg
 from ynet3d.volumes.dicom_series import SeriesSummary
-from ynet3d.volumes.dicom_series import list_series as list_series_in_folder
 from ynet3d.volumes.formats import (
     DICOM_SUFFIXES,
     EXPECTED,
@@ -22,7 +29,6 @@ from ynet3d.volumes.formats import (
     ZIP_SUFFIX,
     describe_content,
     find_volumes,
-    is_dicom_head,
     is_nifti_head,
     is_volume_path,
     natural_key,
@@ -40,8 +46,10 @@ def read_volume(path: str | Path, *, series: str | None = None) -> Volume:
     """Read a CT from NIfTI, NRRD, MetaImage, a DICOM folder, or a zip of one of these.
 
     Args:
-        path: a file, or a folder of DICOM slices (nested folders and several series are fine).
-        series: SeriesInstanceUID to take from DICOM; else the axial CT series of most slices.
+        path: a file, or a folder of DICOM slices (nested folders and several series are fine), an
+            enhanced multi-frame DICOM file, or a DICOMDIR, which stands for its folder.
+        series: SeriesInstanceUID to take from DICOM; else the axial CT series of the portal venous
+            phase if one says that it is, else that of most slices (`group_series`).
 
     Returns:
         array (i, j, k) in the source's voxel order, in HU: int16 where that is exact, else float32.
@@ -102,16 +110,21 @@ def find_labels(folder: str | Path) -> list[Path]:
 
 
 def list_series(path: str | Path) -> list[SeriesSummary]:
-    """DICOM series in a folder or zip, the one that `read_volume` would take first.
+    """DICOM series in a folder, zip, DICOMDIR or file, the one that `read_volume` would take first.
 
     Raises:
-        InputError: no such path, neither a folder nor a zip, or a damaged file in it.
+        InputError: no such path, no DICOM image in it, or a damaged file.
     """
     path = _existing(path)
-    if path.is_dir():
-        return list_series_in_folder(path)
-    with _unpacked_as(path) as folder:
-        return list_series_in_folder(folder)
+    if volume_suffix(path) == ZIP_SUFFIX and path.is_file():
+        with _unpacked_as(path) as folder:
+            return list_series(folder)
+    folder = path.parent if path.is_file() and is_dicomdir(path) else path
+    if not folder.is_dir():
+        return listed_series(read_headers(path), path)
+    headers = scan_folder(folder)
+    _refuse_nested_zips(folder, headers)
+    return listed_series(headers, folder)
 
 
 def _existing(path: str | Path) -> Path:
@@ -141,16 +154,25 @@ def _read(
         if not head.startswith(b"PK"):
             raise InputError(f"{path} is {describe_content(head)}, not a zip: give {EXPECTED}.")
         return _read_zip(path, series=series, label=label, like=like)
-    if is_dicom_head(head) or suffix in DICOM_SUFFIXES:
-        if label and find_seg(path):
-            return read_seg(path, like=like)
-        raise refuse_single_file(path)
     if is_nifti_head(head):
         return read_nifti(path, label=label)
+    if is_dicom(head) or suffix in DICOM_SUFFIXES:
+        return _read_dicom_file(path, series=series, label=label, like=like)
     raise InputError(
         f"{path} is {describe_content(head)}, and its name is not that of a volume: give "
         f"{EXPECTED}."
     )
+
+
+def _read_dicom_file(path: Path, *, series: str | None, label: bool, like: Volume | None) -> Volume:
+    if is_dicomdir(path):
+        return _read_folder(path.parent, series=series, label=label, like=like)
+    if label and find_seg(path):
+        return read_seg(path, like=like)
+    headers = read_headers(path)
+    if is_enhanced(headers):
+        return read_dicom(headers, path, series=series, label=label)
+    raise refuse_single_file(path)
 
 
 def _read_folder(path: Path, *, series: str | None, label: bool, like: Volume | None) -> Volume:
@@ -168,7 +190,21 @@ def _read_folder(path: Path, *, series: str | None, label: bool, like: Volume | 
     seg = find_seg(path) if label else None
     if seg is not None:
         return read_seg(seg, like=like)
-    return read_dicom(path, series=series, label=label)
+    headers = scan_folder(path)
+    _refuse_nested_zips(path, headers)
+    return read_dicom(headers, path, series=series, label=label)
+
+
+def _refuse_nested_zips(folder: Path, headers: Sequence[SliceHeader]) -> None:
+    """Say what to do with a folder or zip that holds no images, but zips that may hold some."""
+    zips = [file for file in _files(folder) if volume_suffix(file) == ZIP_SUFFIX]
+    if zips and not headers:
+        names = ", ".join(str(file.relative_to(folder)) for file in zips[:3])
+        raise InputError(
+            f"{folder} holds no DICOM images, but {len(zips)} zip{'s' if len(zips) > 1 else ''} "
+            f"({names}{', ...' if len(zips) > 3 else ''}): give one of them, unpacked from it if "
+            "need be."
+        )
 
 
 def _read_zip(path: Path, *, series: str | None, label: bool, like: Volume | None) -> Volume:
