@@ -102,8 +102,23 @@ class NnUnet:
         self, entry: Entry, masks: Path, cases: Sequence[str], terms: Terms, progress: Progress
     ) -> None:
         """Masks into `masks`/test and seconds into `masks`/times.json."""
-        progress.say(f"{entry.title}: predicting {len(cases)} scans")
-        self._run("predict", terms, *_words(entry), "--masks", masks, "--cases", *cases)
+        missing = self._missing(entry, masks, cases)
+        if missing:
+            progress.say(f"{entry.title}: predicting {len(missing)} scans")
+            self._run("predict", terms, *_words(entry), "--masks", masks, "--cases", *missing)
+
+    def _missing(self, entry: Entry, masks: Path, cases: Sequence[str]) -> list[str]:
+        """The cases that these weights did not predict yet."""
+        done: dict[str, float] = {}
+        if (masks / "times.json").is_file():
+            times = json.loads((masks / "times.json").read_text("utf-8"))
+            result = json.loads(_result_file(self.folder, entry).read_text("utf-8"))
+            done = times["seconds"]["test"] if times["weights"] == result["sha256"] else {}
+        return [
+            case
+            for case in cases
+            if case not in done or not (masks / "test" / f"{case}.nii.gz").is_file()
+        ]
 
     def _run(self, stage: str, terms: Terms, *words: object) -> None:
         log = self.folder / "output.txt"

@@ -45,6 +45,7 @@ def main() -> None:
     if given.stage == "about":
         print(json.dumps(about()))
         return
+    given.folder = given.folder.resolve()
     # nnU-Net takes its folders and its numbers of processes from the environment alone.
     os.environ.update(
         nnUNet_raw=str(given.folder / "raw"),
@@ -104,7 +105,7 @@ def budget_trainer() -> type:
     import torch
     from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
-    class BudgetTrainer(nnUNetTrainer):  # type: ignore[misc] # it has no types
+    class BudgetTrainer(nnUNetTrainer):
         minutes: float
         seconds, steps = 0.0, 0
         stopped = False

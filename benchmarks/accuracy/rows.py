@@ -11,8 +11,10 @@ import numpy as np
 
 from benchmarks.accuracy.entries import Entry
 from ynet3d.evaluation import Bootstrap, Estimate, Evaluation
+from ynet3d.evaluation.lesion_geometry import SIZE_CLASSES
 
 _ANY_OVERLAP = "overlap_above_0"
+_FROM_10_MM = SIZE_CLASSES[1:]
 _UNDEFINED = Estimate(None, None)
 
 
@@ -127,7 +129,7 @@ def _figures(evaluation: Evaluation) -> dict[str, Estimate]:
 def _recall_from_10_mm(evaluation: Evaluation) -> Estimate:
     """Share of the reference tumours of 10 mm and more of which any voxel is found."""
     counts = [
-        [case.lesions.detection(0.0, size_class=size) for size in ("10-20", ">20")]
+        [case.lesions.detection(0.0, size_class=size) for size in _FROM_10_MM]
         for case in evaluation.cases
     ]
     found = np.array([[sum(one.true_positives for one in case)] for case in counts], np.float64)

@@ -137,8 +137,8 @@ def _best(rows: Sequence[Row], name: str) -> Row | None:
     defined = [row for row in rows if _defined(row, name)]
     if not defined:
         return None
-    pick = max if FIGURES[name].higher else min
-    return pick(defined, key=lambda row: _printed(row, name))
+    sign = 1 if FIGURES[name].higher else -1
+    return max(defined, key=lambda row: sign * _printed(row, name))
 
 
 def _lower(words: str) -> str:
