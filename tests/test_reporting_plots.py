@@ -84,7 +84,7 @@ def test_nothing_measured(tmp_path: Path, figures: list[Figure]) -> None:
 
 
 def test_cost_must_be_above_zero(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="a: 0 FLOP and 5 parameters"):
+    with pytest.raises(ValueError, match="a: 0 flop and 5 parameters"):
         save_dice_against_cost([CostPoint("a", 5, 0, 0.9, 0.5)], tmp_path / "cost.png")
     assert not list(tmp_path.iterdir())
 

@@ -1,12 +1,12 @@
-"""Dice against what it costs: FLOPs and parameters of each network."""
+"""Dice against what it costs, for instance FLOPs and parameters of each network."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ynet3d.files import save_figure
 from ynet3d.plots import GREY, INK, new_figure, tidy
@@ -18,22 +18,43 @@ if TYPE_CHECKING:
 
 Interval = tuple[float, float]
 
-_COSTS = {"flop": "FLOP of one forward pass", "parameters": "Parameters"}
+#: Fields of a point to draw against, and what their axes say.
+COSTS = {"flop": "FLOP of one forward pass", "parameters": "Parameters"}
 _CLASSES = {"liver": style.PLOT_LIVER, "tumour": style.PLOT_TUMOUR}
 _SMALLEST_SPAN = 0.08  # of the Dice axis, so that noise is not drawn as a difference
 
 
-@dataclass(frozen=True)
-class CostPoint:
-    """A network, what it costs, and how well it does.
+class DicePoint(Protocol):
+    """A network and how well it does; what it costs are further fields.
 
     Attributes:
-        name: written beside its point.
-        parameters: number of trainable parameters.
-        flop: floating-point operations of one forward pass.
+        name: written beside its point; may be empty.
         dice_liver, dice_tumour: mean Dice, 0 to 1; None where not measured.
         interval_liver, interval_tumour: their 95% intervals (lower, upper).
         family: networks of one family (one encoder, several widths) share a colour and a line.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def dice_liver(self) -> float | None: ...
+    @property
+    def dice_tumour(self) -> float | None: ...
+    @property
+    def interval_liver(self) -> Interval | None: ...
+    @property
+    def interval_tumour(self) -> Interval | None: ...
+    @property
+    def family(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class CostPoint:
+    """A network (`DicePoint`) and what it costs.
+
+    Attributes:
+        parameters: number of trainable parameters.
+        flop: floating-point operations of one forward pass.
     """
 
     name: str
@@ -47,25 +68,30 @@ class CostPoint:
 
 
 def save_dice_against_cost(
-    points: Sequence[CostPoint], path: str | Path, *, title: str = "", note: str = ""
+    points: Sequence[DicePoint],
+    path: str | Path,
+    *,
+    title: str = "",
+    note: str = "",
+    costs: Mapping[str, str] = COSTS,
 ) -> None:
-    """Draw Dice of liver (above) and tumour (below) against FLOPs (left) and parameters (right).
+    """Draw Dice of liver (above) and tumour (below) against two costs (left and right).
 
     Args:
         points: one per network.
         path: PNG to write.
         title: headline.
         note: data set and number of cases.
+        costs: two fields of the points, and the words of their axes; FLOPs and parameters.
 
     Raises:
         ValueError: a cost is not above 0, which has no place on a logarithmic axis.
     """
     for point in points:
-        if not (point.flop > 0 and point.parameters > 0):
-            raise ValueError(
-                f"{point.name}: {point.flop} FLOP and {point.parameters} parameters; both must be "
-                "above 0"
-            )
+        found = {cost: getattr(point, cost) for cost in costs}
+        if min(found.values()) <= 0:
+            words = " and ".join(f"{value} {cost}" for cost, value in found.items())
+            raise ValueError(f"{point.name}: {words}; both must be above 0")
     figure = new_figure(11.0, 8.0)
     grid = figure.subplots(2, 2, sharex="col", sharey="row")
     figure.subplots_adjust(left=0.07, right=0.985, bottom=0.08, top=0.88, wspace=0.05, hspace=0.1)
@@ -81,7 +107,7 @@ def save_dice_against_cost(
     )  # fmt: skip
     series = list(dict.fromkeys(point.family or point.name for point in points))
     for row, class_name in zip(grid, _CLASSES, strict=True):
-        for axes, cost in zip(row, _COSTS, strict=True):
+        for axes, cost in zip(row, costs, strict=True):
             _prepare(axes, points, cost, class_name)
             _draw(axes, points, cost, class_name, series)
         row[0].set_ylabel("Mean Dice", color=INK)
@@ -89,16 +115,16 @@ def save_dice_against_cost(
             class_name.capitalize(), loc="left", color=_CLASSES[class_name], fontsize=11.5,
             fontweight="bold",
         )  # fmt: skip
-    for axes, words_ in zip(grid[1], _COSTS.values(), strict=True):
+    for axes, words_ in zip(grid[1], costs.values(), strict=True):
         axes.set_xlabel(words_, color=INK)
     figure.canvas.draw()  # names are placed in pixels, once all limits are final
     for row, class_name in zip(grid, _CLASSES, strict=True):
-        for axes, cost in zip(row, _COSTS, strict=True):
+        for axes, cost in zip(row, costs, strict=True):
             _name(axes, points, cost, class_name, series)
     save_figure(figure, path)
 
 
-def _prepare(axes: Axes, points: Sequence[CostPoint], cost: str, class_name: str) -> None:
+def _prepare(axes: Axes, points: Sequence[DicePoint], cost: str, class_name: str) -> None:
     from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
     costs = [float(getattr(point, cost)) for point in points] or [1e6, 1e9]
@@ -113,7 +139,7 @@ def _prepare(axes: Axes, points: Sequence[CostPoint], cost: str, class_name: str
     tidy(axes)
 
 
-def _dice_limits(points: Sequence[CostPoint], class_name: str) -> tuple[float, float]:
+def _dice_limits(points: Sequence[DicePoint], class_name: str) -> tuple[float, float]:
     """All values and intervals with some room, within what Dice can be."""
     values = [
         value
@@ -128,12 +154,12 @@ def _dice_limits(points: Sequence[CostPoint], class_name: str) -> tuple[float, f
     return max(-0.01, middle - half), min(1.01, middle + half)
 
 
-def _dice(point: CostPoint, class_name: str) -> float | None:
+def _dice(point: DicePoint, class_name: str) -> float | None:
     value = getattr(point, f"dice_{class_name}")
     return None if value is None or math.isnan(value) else float(value)
 
 
-def _interval(point: CostPoint, class_name: str) -> Interval | None:
+def _interval(point: DicePoint, class_name: str) -> Interval | None:
     interval: Interval | None = getattr(point, f"interval_{class_name}")
     if interval is None or any(math.isnan(value) for value in interval):
         return None
@@ -141,8 +167,8 @@ def _interval(point: CostPoint, class_name: str) -> Interval | None:
 
 
 def _measured(
-    points: Sequence[CostPoint], cost: str, class_name: str
-) -> list[tuple[CostPoint, float, float]]:
+    points: Sequence[DicePoint], cost: str, class_name: str
+) -> list[tuple[DicePoint, float, float]]:
     """The networks with a Dice: network, cost, Dice; by cost."""
     found = [
         (point, float(getattr(point, cost)), dice)
@@ -153,7 +179,7 @@ def _measured(
 
 
 def _draw(
-    axes: Axes, points: Sequence[CostPoint], cost: str, class_name: str, series: Sequence[str]
+    axes: Axes, points: Sequence[DicePoint], cost: str, class_name: str, series: Sequence[str]
 ) -> None:
     measured = _measured(points, cost, class_name)
     if not measured:
@@ -176,9 +202,10 @@ def _draw(
 
 
 def _name(
-    axes: Axes, points: Sequence[CostPoint], cost: str, class_name: str, series: Sequence[str]
+    axes: Axes, points: Sequence[DicePoint], cost: str, class_name: str, series: Sequence[str]
 ) -> None:
     measured = _measured(points, cost, class_name)
+    named = [one for one in measured if one[0].name]
     lines = [
         [(at, interval[0]), (at, interval[1])]
         for point, at, _ in measured
@@ -190,11 +217,11 @@ def _name(
             lines.append(family)
     place_labels(
         axes,
-        [point.name for point, *_ in measured],
-        [(at, dice) for _, at, dice in measured],
+        [point.name for point, *_ in named],
+        [(at, dice) for _, at, dice in named],
         colours=[
             style.darker(style.SERIES[series.index(point.family or point.name) % len(style.SERIES)])
-            for point, *_ in measured
+            for point, *_ in named
         ],
         lines=lines,
     )
