@@ -71,6 +71,48 @@ def test_what_is_not_hu() -> None:
     assert codes(hu) == {"range": False}
 
 
+def magnetic(scale: float) -> np.ndarray:
+    """As of MR: nothing in the air, and a broad range in the body, `scale` at its brightest."""
+    generator = np.random.default_rng(0)
+    inside = abdomen() > -300
+    smooth = np.linspace(0.2, 1.0, inside.shape[0])[:, None, None]
+    values = np.where(inside, smooth * generator.uniform(0.3, 1.0, inside.shape), 0.01)
+    return (values * scale).astype(np.int16)
+
+
+def test_magnetic_resonance() -> None:
+    assert codes(magnetic(700)) == {"not-hu": False}
+    assert "not MR" in ct_problems(Volume(magnetic(700), AFFINE))[0].sentence
+    assert codes(magnetic(4000)) == {"not-hu": True}
+    assert "as MR does" in ct_problems(Volume(magnetic(4000), AFFINE))[0].sentence
+    assert codes(magnetic(4000) - 1024) == {"not-hu": False}, "someone believed the offset"
+    normalised = magnetic(1000) / 200.0 - 1
+    assert codes(normalised.astype(np.float32)) == {"not-hu": False}
+
+
+def test_rescaled_twice_or_wrongly() -> None:
+    hu = abdomen()
+    hu[30:34, 30:34, 10] = 1100
+    twice = hu - np.int16(1024)
+    assert codes(twice) == {"not-hu": False}
+    assert "twice" in ct_problems(Volume(twice, AFFINE))[0].sentence
+    assert codes(hu * np.int16(10)) == {"not-hu": False, "range": False}, "stored in tenths"
+
+
+def test_scans_of_other_places_and_patients_are_ct() -> None:
+    hu = abdomen()
+    small = np.full((160, 160, 20), -1000, np.int16)
+    small[48:112, 48:112] = hu
+    assert codes(small) == {}
+    lungs = np.where(hu > 0, -800, hu).astype(np.int16)
+    lungs[30:34] = 40
+    assert codes(lungs) == {}
+    bone = hu.copy()
+    bone[::3][bone[::3] > -300] = 900  # a third of the body
+    assert codes(bone) == {}
+    assert codes(hu[5:59, 10:54]) == {}, "cut to the body"
+
+
 def test_grids() -> None:
     hu = abdomen()
     assert codes(hu[:, :, :3]) == {"few-voxels": False}

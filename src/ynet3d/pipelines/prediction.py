@@ -184,7 +184,7 @@ def _predict_one(
     started = time.monotonic()
     label = predictor(volume, progress=progress, checked=True)
     found = statistics(label, volume, confidence=predictor.confidence)
-    doubtful = doubts(label, found)
+    doubtful = doubts(label, found, volume)
     for doubt in doubtful:
         progress.say(f"Note: {doubt}")
     content = {

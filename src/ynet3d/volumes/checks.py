@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ynet3d.errors import InputError
+from ynet3d.volumes.not_ct import is_raised, not_ct_sentence
 from ynet3d.volumes.volume import Volume
 from ynet3d.volumes.voxels import slab_slices
 
@@ -102,6 +103,12 @@ def _value_problems(name: str, low: float, high: float, sample: npt.NDArray[Any]
         return [Problem("not-hu", text, fatal=True)]
     inside = sample[sample >= _PADDING_HU]
     if inside.size and inside.min() >= -50 and (inside > 900).mean() > 0.05:
+        if not is_raised(inside):
+            text = (
+                f"{name} holds values from {low:g} to {high:g}, with neither the air nor the soft "
+                "tissue of a CT in HU, as MR does: give a CT in HU."
+            )
+            return [Problem("not-hu", text, fatal=True)]
         text = (
             f"{name} has HU that are too high by about {OFFSET_HU} (lowest value "
             f"{inside.min():g}, and {100 * (inside > 900).mean():.0f} % of it above 900): "
@@ -116,6 +123,8 @@ def _value_problems(name: str, low: float, high: float, sample: npt.NDArray[Any]
             "CT in HU has air and fat below 0: make sure that these are HU."
         )
         problems.append(Problem("not-hu", text, fatal=False))
+    elif (doubt := not_ct_sentence(name, inside)) is not None:
+        problems.append(Problem("not-hu", doubt, fatal=False))
     if low < CT_RANGE_HU[0] or high > CT_RANGE_HU[1]:
         text = (
             f"{name} holds values from {low:g} to {high:g}, beyond those of CT "
