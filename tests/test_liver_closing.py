@@ -75,11 +75,11 @@ def test_a_scan_without_liver_has_no_tumour() -> None:
 
 
 def test_millimetres_count() -> None:
-    """A ball of 10 mm does not get into a shaft 10 mm wide, but into one of 50 mm."""
+    """A ball of 30 mm radius does not get into a shaft 10 mm wide, but into one of 80 mm."""
     dented = np.zeros((30, 30, 30), np.uint8)
     dented[3:27, 3:27, 3:27] = 1
     dented[10:20, 10:20, 3:15] = 2  # a shaft of 10 voxels from the surface
-    for spacing, kept in ((1.0, True), (5.0, False)):
+    for spacing, kept in ((1.0, True), (8.0, False)):
         label = dented.copy()
         drop_tumours_outside(label, (spacing,) * 3)
         assert (label == 2).any() == kept

@@ -32,7 +32,7 @@ from ynet3d.progress import Progress
 from ynet3d.recipes import Recipe, load_recipe
 from ynet3d.reporting import Page, Picture, Table, write_page
 from ynet3d.training.log import CURVES
-from ynet3d.weights import load_weights
+from ynet3d.weights import Weights, load_weights
 
 _FOLDS, _SUMMARY = "folds.json", "summary.json"
 
@@ -175,7 +175,7 @@ def _scored(
     found = []
     for name in split.parts[run.name]:
         case, folder = dataset.case(name), out / "predictions" / name
-        statistics = _kept(folder, weights.facts["sha256"])
+        statistics = _kept(folder, weights)
         if statistics is None:
             done, _ = predict_files(
                 [case.image], folder, weights=weights, device=options.device, progress=progress
@@ -196,13 +196,15 @@ def _scored(
     return found
 
 
-def _kept(folder: Path, checksum: str) -> dict[str, Any] | None:
-    """The statistics in `folder`, if they are from the weights of that checksum."""
+def _kept(folder: Path, weights: Weights) -> dict[str, Any] | None:
+    """The statistics in `folder`, if they are from these weights with their post-processing."""
     path = folder / "statistics.json"
     if not path.is_file():
         return None
     statistics: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return statistics if statistics["weights"]["sha256"] == checksum else None
+    theirs = (statistics["weights"]["sha256"], statistics["weights"].get("inference"))
+    ours = (weights.facts["sha256"], weights.recipe.inference.model_dump(mode="json"))
+    return statistics if theirs == ours else None
 
 
 def _summary(

@@ -201,6 +201,7 @@ def _predict_one(
             "file": predictor.weights.path.name,
             "sha256": predictor.weights.facts.get("sha256"),
             "recipe": predictor.weights.recipe.name,
+            "inference": predictor.weights.recipe.inference.model_dump(mode="json"),
             "training_data": predictor.weights.facts.get("training_data", {}).get("name"),
             "licence": predictor.weights.facts.get("training_data", {}).get("licence"),
         },
