@@ -13,6 +13,7 @@ import typer
 
 from ynet3d.cli import (
     bench,
+    calibration,
     compare,
     cross_validate,
     data,
@@ -45,6 +46,7 @@ app.command("evaluate")(evaluation.evaluate)
 app.command("compare")(compare.compare)
 app.command("train")(training.train)
 app.command("tune")(tuning.tune)
+app.command("calibrate")(calibration.calibrate)
 app.command("experiment")(experiment.experiment)
 app.command("cross-validate")(cross_validate.cross_validate)
 app.command("export")(export.export)

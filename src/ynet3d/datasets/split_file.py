@@ -14,6 +14,8 @@ from ynet3d.files import write_json, write_text
 
 #: What the split of a run or an experiment is called, in its folder.
 SPLIT_FILE = "split.json"
+#: What the split of a cross-validation is called, in its folder.
+FOLDS_FILE = "folds.json"
 
 
 def write_split(split: Split, path: str | Path) -> None:

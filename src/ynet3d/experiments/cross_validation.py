@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ynet3d.datasets import DataSet, Split, make_split, open_dataset, read_split, write_split
+from ynet3d.datasets.split_file import FOLDS_FILE
 from ynet3d.errors import InputError, YnetError
 from ynet3d.evaluation import Evaluation, summarise, write_evaluation
 from ynet3d.experiments.execution import Source, check_recipes, read_result, slots, train_runs
@@ -34,7 +35,7 @@ from ynet3d.reporting import Page, Picture, Table, write_page
 from ynet3d.training.log import CURVES
 from ynet3d.weights import Weights, load_weights
 
-_FOLDS, _SUMMARY = "folds.json", "summary.json"
+_SUMMARY = "summary.json"
 
 
 @dataclass(frozen=True)
@@ -93,14 +94,14 @@ def cross_validate(
     folds = _folds(options.only, split)
     places = slots(options.device, options.jobs)
     ensure_output_folder(out)
-    write_split(split, out / _FOLDS)
+    write_split(split, out / FOLDS_FILE)
     runs = [plan_run(f"fold-{fold}", f"fold {fold} of {split.folds}", recipe) for fold in folds]
     check_recipes(runs, out / "runs")
     licence = options.licence or dataset.licence
     sources = {
         run.name: Source(
             data,
-            out / _FOLDS,
+            out / FOLDS_FILE,
             out / "cache",
             options.kind,
             options.labels,
@@ -135,7 +136,7 @@ def cross_validate(
 
 
 def _split(dataset: DataSet, options: Options, recipe: Recipe, out: Path) -> Split:
-    path = out / _FOLDS
+    path = out / FOLDS_FILE
     stored = read_split(path, dataset=dataset) if path.is_file() else None
     if options.split is not None:
         split = read_split(options.split, dataset=dataset)
@@ -284,7 +285,7 @@ def _write_page(
             settings=recipe.model_dump(mode="json"),
             files={
                 _SUMMARY: "the figures of this page",
-                _FOLDS: "which scan is in which fold",
+                FOLDS_FILE: "which scan is in which fold",
                 "evaluation/cases.csv": "metrics of each case and class",
                 "evaluation/lesions.csv": "each tumour: found, missed or invented",
             },

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,12 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ynet3d.datasets import Case, open_dataset, read_split
-from ynet3d.datasets.split_file import SPLIT_FILE
-from ynet3d.devices import channels_last, choose_device, explained_memory_errors
+from ynet3d.datasets import Case, open_dataset
+from ynet3d.devices import explained_memory_errors
 from ynet3d.errors import InputError
-from ynet3d.files import write_json
-from ynet3d.inference import network_logits
 from ynet3d.inference.choosing import (
     NOTHING,
     CaseScore,
@@ -25,12 +21,9 @@ from ynet3d.inference.choosing import (
     choose,
     score_case,
 )
-from ynet3d.inference.runtimes import TorchForward
-from ynet3d.preprocessing import to_network_grid
-from ynet3d.preprocessing.cache import prepared_part
+from ynet3d.pipelines.unseen import logits_of, unseen_by_run
 from ynet3d.progress import Progress
-from ynet3d.volumes import check_ct
-from ynet3d.weights import Weights, load_weights
+from ynet3d.weights import Weights, rewrite_facts
 
 _RULE = (
     "Dice on the scans' own grids, means over the validation cases; score is the mean of liver and "
@@ -65,14 +58,9 @@ def tune_run(
         InputError: no run, no data set, or fewer than two validation cases.
     """
     progress = progress or Progress(quiet=True)
-    weights = load_weights(run)
     dataset = open_dataset(dataset_path, kind=kind, labels=labels)
-    split = weights.path.parent / SPLIT_FILE
-    if not split.is_file():
-        raise InputError(
-            f"The run {run} has no {SPLIT_FILE}: give a folder made by `ynet3d train`."
-        )
-    cases = [dataset.case(name) for name in read_split(split, dataset=dataset).validation]
+    unseen = unseen_by_run(run, dataset)
+    weights, cases = unseen.weights, unseen.cases
     if len(cases) < 2:
         raise InputError(
             f"The run {run} has {len(cases)} validation case(s): at least 2 are needed to choose "
@@ -83,7 +71,8 @@ def tune_run(
         scores = _score(weights, cases, candidates(before), device, progress)
     choice = choose(scores, before)
     tuning = _table(choice, scores, [case.name for case in cases])
-    _keep(weights, choice.adopted, tuning)
+    inference = choice.adopted.put_into(weights.recipe.inference)
+    rewrite_facts(weights, inference, {"tuning": tuning})
     return tuning
 
 
@@ -94,19 +83,10 @@ def _score(
     device: str,
     progress: Progress,
 ) -> list[dict[Setting, CaseScore]]:
-    chosen = choose_device(device)
-    network = channels_last(weights.network, chosen).eval()
-    forward = TorchForward(network, chosen, mixed=weights.recipe.training.mixed_precision)
     unbiased = weights.recipe.inference.model_copy(update={"tumour_bias": 0.0})
-    recipe = weights.recipe.model_copy(update={"inference": unbiased})
     scores = []
     with progress.task("Trying on validation cases", total=len(cases)) as task:
-        for case in cases:
-            image = case.read_image()
-            check_ct(image)
-            label = case.read_label(image=image)
-            image, label = prepared_part(image, label, recipe.preprocessing, name=case.name)
-            logits = network_logits(forward, to_network_grid(image, recipe.preprocessing), recipe)
+        for case, logits, image, label in logits_of(weights, cases, unbiased, device=device):
             scored = score_case(logits, image, label, settings)
             scores.append({setting: scored[setting] for setting in settings})
             task.advance(note=case.name)
@@ -138,12 +118,3 @@ def _row(setting: Setting, scores: Sequence[dict[Setting, CaseScore]]) -> dict[s
         "dice_tumour": round(float(np.mean(having)), 4) if having else None,
         "tumour_claimed": f"in {sum(without)} of {len(without)} cases without one",
     }
-
-
-def _keep(weights: Weights, setting: Setting, tuning: dict[str, Any]) -> None:
-    recipe = weights.recipe
-    inference = setting.put_into(recipe.inference)
-    path = weights.path.with_suffix(".json")
-    facts = json.loads(path.read_text("utf-8"))
-    facts["recipe"] = recipe.model_copy(update={"inference": inference}).model_dump(mode="json")
-    write_json(path, facts | {"tuning": tuning})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -36,7 +38,7 @@ def shown(image: Volume) -> str | None:
     return words or None
 
 
-def _lung_slices(array: npt.NDArray[np.generic]) -> npt.NDArray[np.bool_] | None:
+def _lung_slices(array: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:
     """For some slices (D, H, W), whether they go through lungs; None if HU are clipped."""
     wanted = np.unique(np.linspace(0, len(array) - 1, _SLICES).astype(int))
     thin = array[wanted, ::_STRIDE, ::_STRIDE]

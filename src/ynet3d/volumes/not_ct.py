@@ -6,7 +6,8 @@ in large fields of view, contrast and metal.
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
 import numpy.typing as npt
 
 #: Tissue in HU, from fat to enhanced vessels; cancellous bone is in it as well.
@@ -21,14 +22,14 @@ _LEAST_BODY = 0.01
 _RAISED_HU, _MOSTLY = (850.0, 1300.0), 0.6
 
 
-def is_raised(sample: npt.NDArray[np.generic]) -> bool:
+def is_raised(sample: npt.NDArray[Any]) -> bool:
     """Whether values that are too high for a CT look like HU + 1024, and not like MR."""
     dense = sample[sample > 500]
     low, high = _RAISED_HU
     return bool(((dense > low) & (dense < high)).mean() > _MOSTLY)
 
 
-def not_ct_sentence(name: str, sample: npt.NDArray[np.generic]) -> str | None:
+def not_ct_sentence(name: str, sample: npt.NDArray[Any]) -> str | None:
     """What speaks against HU in a whole volume, or None.
 
     Args:

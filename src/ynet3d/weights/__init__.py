@@ -5,7 +5,15 @@ from ynet3d.weights.store import (
     build_network,
     initial_network,
     load_weights,
+    rewrite_facts,
     save_weights,
 )
 
-__all__ = ["Weights", "build_network", "initial_network", "load_weights", "save_weights"]
+__all__ = [
+    "Weights",
+    "build_network",
+    "initial_network",
+    "load_weights",
+    "rewrite_facts",
+    "save_weights",
+]

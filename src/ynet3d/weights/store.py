@@ -20,7 +20,7 @@ from ynet3d.errors import InputError
 from ynet3d.files import atomic_path, write_json
 from ynet3d.labels import NUM_CLASSES, Label
 from ynet3d.networks import JoinedNetworks, create_network, he_normal
-from ynet3d.recipes import Recipe
+from ynet3d.recipes import Inference, Recipe
 from ynet3d.recipes.load import parse_recipe
 from ynet3d.weights.shipped import list_shipped
 from ynet3d.weights.storage import restored
@@ -123,6 +123,14 @@ def save_weights(
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
     write_json(path.with_suffix(".json"), facts)
+
+
+def rewrite_facts(weights: Weights, inference: Inference, more: Mapping[str, Any]) -> None:
+    """Put other `inference` values and further facts into the JSON of `weights`, atomically."""
+    path = weights.path.with_suffix(".json")
+    facts = json.loads(path.read_text("utf-8"))
+    changed = weights.recipe.model_copy(update={"inference": inference})
+    write_json(path, facts | {"recipe": changed.model_dump(mode="json"), **more})
 
 
 def load_weights(path: str | Path) -> Weights:
