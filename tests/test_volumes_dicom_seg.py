@@ -14,8 +14,9 @@ import pytest
 from command_line import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydicom.encaps import encapsulate
 from pydicom.sr.codedict import codes
-from pydicom.uid import RLELossless
+from pydicom.uid import JPEGLSLossless, RLELossless
 from seg_files import LIVER, TUMOUR, hd, write_seg
 from volume_cases import affines
 
@@ -196,7 +197,12 @@ def test_folder_zip_and_what_is_refused(both: Path, tmp_path: Path) -> None:
 
 
 def test_a_decoder_that_is_not_installed(both: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ynet3d.volumes.dicom_seg.decodable", lambda data: False)
+    data = pydicom.dcmread(both)
+    data.PixelData = encapsulate([b"\0\0"])
+    data["PixelData"].VR = "OB"
+    data.file_meta.TransferSyntaxUID = JPEGLSLossless
+    data.save_as(both)
+    monkeypatch.setattr("ynet3d.volumes.dicom_seg.decodable", lambda syntax: False)
     with pytest.raises(MissingExtraError, match=r"seg\.dcm .*pip install 'ynet3d\[dicom-codecs\]'"):
         read_label(both)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -99,7 +100,7 @@ def _fill(
 ) -> None:
     """Decode slice after slice, and interpolate planes between two of them where needed."""
     reader = HuReader()
-    below: npt.NDArray[np.generic] | None = None
+    below: npt.NDArray[Any] | None = None
     plane = 0
     for at, place in enumerate(places):
         pixels = reader.read(place[0])
@@ -118,14 +119,14 @@ def _fill(
         below = pixels
 
 
-def _whole(pixels: npt.NDArray[np.generic]) -> bool:
+def _whole(pixels: npt.NDArray[Any]) -> bool:
     return pixels.dtype.kind in "iu" or bool((np.rint(pixels) == pixels).all())
 
 
 def _check_duplicate(
     kept: SliceHeader,
     twin: SliceHeader,
-    pixels: npt.NDArray[np.generic],
+    pixels: npt.NDArray[Any],
     reader: HuReader,
     name: str,
 ) -> None:

@@ -162,7 +162,8 @@ def _is_bare_dataset(head: bytes) -> bool:
         return False
     element = struct.unpack(f"{order}H", head[2:4])[0]
     explicit = head[4:6].isalpha() and head[4:6].isupper()
-    short = order == "<" and struct.unpack("<I", head[4:8])[0] < 1024
+    # Only the elements of group 0008 may be implicit: a length instead of a type.
+    short = head[:2] == b"\x08\x00" and struct.unpack("<I", head[4:8])[0] < 1024
     return element <= 0x0070 and (explicit or short)
 
 

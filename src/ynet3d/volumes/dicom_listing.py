@@ -27,7 +27,7 @@ def listed_series(headers: Sequence[SliceHeader], source: Path) -> list[SeriesSu
     """
     if not headers:
         raise InputError(f"{source} holds no DICOM images: give {EXPECTED}.")
-    series = []
+    series: list[SeriesSummary] = []
     for group in group_series(without_single_uids(headers)):
         summary = summarise(group)
         taken = not series and summary.role == CT_SLICE and summary.axial

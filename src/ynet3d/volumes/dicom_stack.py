@@ -95,7 +95,9 @@ def stack_of(slices: Sequence[Plane], name: str) -> Stack:
         )
     index = np.arange(len(slices))
     if _fits(along, index):
-        return Stack(plane_affine(slices[0], way / index[-1]), len(slices), index * 1.0)
+        return Stack(
+            plane_affine(slices[0], way / index[-1]), len(slices), index.astype(np.float64)
+        )
     return _resampled(slices, along, way, name)
 
 
@@ -133,7 +135,7 @@ def _resampled(
     on_grid = np.diff(index).min() > 0 and index[-1] < _MOST_PLANES * len(slices)
     if on_grid and _fits(along, index):
         planes = int(index[-1]) + 1
-        places = index * 1.0
+        places = index.astype(np.float64)
     else:
         usual = float(np.percentile(steps, 50, method="lower"))
         planes = max(2, round(along[-1] / usual) + 1)

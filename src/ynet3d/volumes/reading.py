@@ -154,10 +154,10 @@ def _read(
         if not head.startswith(b"PK"):
             raise InputError(f"{path} is {describe_content(head)}, not a zip: give {EXPECTED}.")
         return _read_zip(path, series=series, label=label, like=like)
-    if is_nifti_head(head):
-        return read_nifti(path, label=label)
     if is_dicom(head) or suffix in DICOM_SUFFIXES:
         return _read_dicom_file(path, series=series, label=label, like=like)
+    if is_nifti_head(head):
+        return read_nifti(path, label=label)
     raise InputError(
         f"{path} is {describe_content(head)}, and its name is not that of a volume: give "
         f"{EXPECTED}."
