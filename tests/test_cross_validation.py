@@ -114,11 +114,18 @@ def test_folds_go_on_from_packed_weights_but_never_from_what_saw_them(
 ) -> None:
     first, packed = tmp_path / "first", tmp_path / "packed.safetensors"
     assert validated(capsys, folder, first, "--folds", 2).code == 0
+    done = run(capsys, "tune", first, folder / "data", "--device", "cpu")
+    assert done.code == 0, done
     lasts = [load_weights(first / "runs" / f"fold-{k}" / "last.safetensors") for k in (1, 2)]
+    tuning = lasts[0].facts["tuning"]
+    assert lasts[1].facts["tuning"] == tuning
+    assert sorted(tuning["validation_cases"]) == [f"volume-{number}" for number in range(4)]
     save_packed(lasts, packed_tensors(lasts, "float16"), packed, storage="float16")
     split = ["--split", first / "folds.json"]
 
     shipped = load_weights(packed)
+    inference = shipped.recipe.inference.model_dump()
+    assert {name: inference[name] for name in tuning["adopted_values"]} == tuning["adopted_values"]
     sums = set()
     for number, fold in enumerate(("fold-1", "fold-2")):
         for case in read(first / "folds.json")["parts"][fold]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ynet3d.datasets import Case, open_dataset
+from ynet3d.datasets import open_dataset
+from ynet3d.datasets.split_file import FOLDS_FILE
 from ynet3d.devices import explained_memory_errors
 from ynet3d.errors import InputError
 from ynet3d.inference.choosing import (
@@ -21,9 +22,9 @@ from ynet3d.inference.choosing import (
     choose,
     score_case,
 )
-from ynet3d.pipelines.unseen import logits_of, unseen_by_run
-from ynet3d.progress import Progress
-from ynet3d.weights import Weights, rewrite_facts
+from ynet3d.pipelines.unseen import Unseen, logits_of, unseen_by_folds, unseen_by_run
+from ynet3d.progress import Progress, Task
+from ynet3d.weights import rewrite_facts
 
 _RULE = (
     "Dice on the scans' own grids, means over the validation cases; score is the mean of liver and "
@@ -42,54 +43,63 @@ def tune_run(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Choose `inference` values for the best weights of `run`, and put them into their JSON.
+    """Choose `inference` values on unseen scans, and put them into the weights' JSON.
 
     That JSON then says under "recipe" what predictions use, and under "tuning" the scores with
     nothing, with the recipe's values and with the best ones. The tensors stay as they are.
 
     Args:
-        dataset_path: the data set that the run was trained on; its validation cases are those of
-            the run's split.
+        run: of `ynet3d train`: its best weights, and the validation cases of its split. Or the
+            folder of a cross-validation: all its scans, each by the fold that did not see it; a
+            fold gets what the scans of the other folds choose, so that its own scans chose
+            nothing, and "adopted_values" are what all choose together, for weights packed from it.
+        dataset_path: the data set that the run was trained on.
 
     Returns:
         What "tuning" says.
 
     Raises:
-        InputError: no run, no data set, or fewer than two validation cases.
+        InputError: no run, no data set, or fewer than two unseen cases.
     """
     progress = progress or Progress(quiet=True)
     dataset = open_dataset(dataset_path, kind=kind, labels=labels)
-    unseen = unseen_by_run(run, dataset)
-    weights, cases = unseen.weights, unseen.cases
-    if len(cases) < 2:
+    folds = (run / FOLDS_FILE).is_file()
+    networks = unseen_by_folds(run, dataset) if folds else [unseen_by_run(run, dataset)]
+    names = [case.name for network in networks for case in network.cases]
+    if len(names) < 2:
         raise InputError(
-            f"The run {run} has {len(cases)} validation case(s): at least 2 are needed to choose "
+            f"The run {run} has {len(names)} validation case(s): at least 2 are needed to choose "
             "on some and look at others."
         )
-    before = Setting.of(weights.recipe.inference)
-    with explained_memory_errors("close other programs, or use a machine with more memory"):
-        scores = _score(weights, cases, candidates(before), device, progress)
-    choice = choose(scores, before)
-    tuning = _table(choice, scores, [case.name for case in cases])
-    inference = choice.adopted.put_into(weights.recipe.inference)
-    rewrite_facts(weights, inference, {"tuning": tuning})
+    before = Setting.of(networks[0].weights.recipe.inference)
+    scores: list[list[dict[Setting, CaseScore]]] = []
+    with (
+        explained_memory_errors("close other programs, or use a machine with more memory"),
+        progress.task("Trying on unseen cases", total=len(names)) as task,
+    ):
+        for network in networks:
+            scores.append(_score(network, candidates(before), device, task))
+    together = [case for fold in scores for case in fold]
+    choice = choose(together, before)
+    tuning = _table(choice, together, names)
+    for number, network in enumerate(networks):
+        others = [case for fold in scores[:number] + scores[number + 1 :] for case in fold]
+        adopted = choose(others, before).adopted if len(others) > 1 else choice.adopted
+        inference = adopted.put_into(network.weights.recipe.inference)
+        rewrite_facts(network.weights, inference, {"tuning": tuning})
     return tuning
 
 
 def _score(
-    weights: Weights,
-    cases: Sequence[Case],
-    settings: Sequence[Setting],
-    device: str,
-    progress: Progress,
+    network: Unseen, settings: Sequence[Setting], device: str, task: Task
 ) -> list[dict[Setting, CaseScore]]:
+    weights = network.weights
     unbiased = weights.recipe.inference.model_copy(update={"tumour_bias": 0.0})
     scores = []
-    with progress.task("Trying on validation cases", total=len(cases)) as task:
-        for case, logits, image, label in logits_of(weights, cases, unbiased, device=device):
-            scored = score_case(logits, image, label, settings)
-            scores.append({setting: scored[setting] for setting in settings})
-            task.advance(note=case.name)
+    for case, logits, image, label in logits_of(weights, network.cases, unbiased, device=device):
+        scored = score_case(logits, image, label, settings)
+        scores.append({setting: scored[setting] for setting in settings})
+        task.advance(note=case.name)
     return scores
 
 
@@ -100,6 +110,7 @@ def _table(
     return {
         **{name: _row(setting, scores) for name, setting in rows.items()},
         "adopted": "best" if choice.adopted == choice.best else "before",
+        "adopted_values": asdict(choice.adopted),
         "held_out_gain": round(choice.held_out_gain, 5),
         "validation_cases": list(names),
         "tried": len(scores[0]),

@@ -64,12 +64,16 @@ def save_packed(
         training: how long they were trained, on what.
         more: further facts.
     """
-    first = weights[0].facts
+    first, recipe = weights[0].facts, weights[0].recipe
+    tuned = first.get("tuning", {}).get("adopted_values")
+    if tuned is not None:  # of folds, which each have what the others chose
+        inference = recipe.inference.model_copy(update=tuned)
+        recipe = recipe.model_copy(update={"inference": inference})
     data = [member.facts.get("training_data", {}) for member in weights]
     save_weights(
         target,
         tensors,
-        weights[0].recipe,
+        recipe,
         training_data=data[0] if len(data) == 1 else _all_data(data),
         metrics=dict(evaluation) if evaluation is not None else first.get("metrics", {}),
         more={
