@@ -49,7 +49,7 @@ def agree(
     elif stored_split.is_file():
         split = read_split(stored_split, dataset=dataset)
     else:
-        split = make_split(dataset)
+        split = make_split(dataset, seed=0)
     for part in ("train", "validation", "test"):
         if not split.parts.get(part):
             raise InputError(
