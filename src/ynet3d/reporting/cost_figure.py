@@ -90,8 +90,8 @@ def save_dice_against_cost(
     for point in points:
         found = {cost: getattr(point, cost) for cost in costs}
         if min(found.values()) <= 0:
-            described = " and ".join(f"{value} {cost}" for cost, value in found.items())
-            raise ValueError(f"{point.name}: {described}; both must be above 0")
+            named = " and ".join(f"{value} {cost}" for cost, value in found.items())
+            raise ValueError(f"{point.name}: {named}; both must be above 0")
     figure = new_figure(11.0, 8.0)
     grid = figure.subplots(2, 2, sharex="col", sharey="row")
     figure.subplots_adjust(left=0.07, right=0.985, bottom=0.08, top=0.88, wspace=0.05, hspace=0.1)
