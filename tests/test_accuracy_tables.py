@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from small_runs import AFFINE, small_recipe
+from small_runs import AFFINE, small_recipe, write_small_dataset
 
 from benchmarks.accuracy.entries import Entry, plan_entries, select
 from benchmarks.accuracy.picture import draw
 from benchmarks.accuracy.rows import FIGURES, Row, measured_row
 from benchmarks.accuracy.table import markdown, not_on_top, write_tables
-from benchmarks.accuracy.terms import Terms
+from benchmarks.accuracy.terms import Terms, agree
+from ynet3d.datasets import open_dataset
 from ynet3d.errors import InputError
 from ynet3d.evaluation import Estimate, evaluate_pair, summarise
 from ynet3d.volumes import Volume
@@ -82,6 +83,21 @@ def test_what_cannot_be_planned(recipe: str) -> None:
     with pytest.raises(InputError, match="no network nnunet here: choose of"):
         select(entries(recipe, 5), ["nnunet"])
     assert [entry.family for entry in select(entries(recipe, 5, 6), ["vnet"])] == ["vnet"] * 2
+
+
+def test_terms_are_drawn_once_and_kept(tmp_path: Path) -> None:
+    dataset = open_dataset(write_small_dataset(tmp_path / "data", cases=6))
+    (tmp_path / "out").mkdir()
+    given = {"split_file": None, "threads": 1, "device": "cpu"}
+    terms, split = agree(dataset, tmp_path / "out", **given)  # type: ignore[arg-type]
+    assert terms.cases == {part: len(names) for part, names in split.parts.items()}
+    assert sum(terms.cases.values()) == 6
+    assert agree(dataset, tmp_path / "out", **given) == (terms, split)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="threads"):
+        agree(dataset, tmp_path / "out", **{**given, "threads": 999})  # type: ignore[arg-type]
+    other = open_dataset(write_small_dataset(tmp_path / "other", cases=7))
+    with pytest.raises(InputError, match="other terms"):
+        agree(other, tmp_path / "out", **given)  # type: ignore[arg-type]
 
 
 def boxes(*sizes: int, missed: int = 0) -> Volume:

@@ -16,7 +16,7 @@ from small_runs import save_small_weights, small_scan
 
 from ynet3d.volumes import read_label, read_volume
 
-FILES = ["overlay.png", "segmentation.nii.gz", "statistics.json", "surface.png"]
+FILES = ["lesions.csv", "overlay.png", "segmentation.nii.gz", "statistics.json", "surface.png"]
 
 
 @pytest.fixture(scope="module")

@@ -205,15 +205,16 @@ def test_gantry_tilt_is_kept_exactly(tmp_path: Path) -> None:
     series(tmp_path, CT, affine)
     volume = read_volume(tmp_path)
     assert np.abs(volume.affine - affine).max() < 1e-6
-    assert [(item.code, item.fatal) for item in ct_problems(volume)] == [("tilt", False)]
-    assert "15.0 degrees" in ct_problems(volume)[0].sentence
+    (tilt,) = (item for item in ct_problems(volume) if item.code == "tilt")
+    assert not tilt.fatal
+    assert "15.0 degrees" in tilt.sentence
 
 
 def test_oblique_is_no_tilt(tmp_path: Path) -> None:
     affine = AFFINE.copy()
     affine[:3, :3] = rotation(0.2, 0.1, 0.3) @ affine[:3, :3]
     series(tmp_path, CT, affine)
-    assert ct_problems(read_volume(tmp_path)) == []
+    assert "tilt" not in {item.code for item in ct_problems(read_volume(tmp_path))}
 
 
 def test_slope_and_intercept_of_each_slice(tmp_path: Path) -> None:

@@ -88,9 +88,9 @@ def _notes(rows: Sequence[Row], terms: Terms) -> list[str]:
         f"thread{'' if terms.threads == 1 else 's'} each.",
         "Means over the test scans (tumours: those with one), 95% bootstrap interval over scans in "
         "brackets; tumours one by one count as found if any voxel is. Seconds a case: from the "
-        "scan in memory to its mask in memory, nnU-Net without mirroring, all with a sliding "
-        "window of their own. Further minutes: preprocessing, start-up and the last validation, "
-        "which the budget does not hold.",
+        "scan in memory to its mask in memory, each by its own predictor, nnU-Net's without "
+        "mirroring. Further minutes: preprocessing, start-up and the last validation, which the "
+        "budget does not hold.",
     ]
     if loads:
         notes.append(
