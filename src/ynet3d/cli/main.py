@@ -17,6 +17,7 @@ from ynet3d.cli import (
     cross_validate,
     data,
     demo,
+    dicom,
     evaluation,
     experiment,
     export,
@@ -51,6 +52,7 @@ app.command("phantom")(phantom.phantom)
 app.command("demo")(demo.demo)
 app.command("real")(demo.real)
 app.add_typer(data.app, name="data")
+app.add_typer(dicom.app, name="dicom")
 app.add_typer(synth.app, name="synth")
 app.add_typer(weights.app, name="weights")
 

@@ -8,6 +8,7 @@ from ynet3d.volumes.orientation import CANONICAL, Reorientation, turned_like
 from ynet3d.volumes.placing import on_common_grid, placed_on
 from ynet3d.volumes.reading import (
     find_labels,
+    folder_of_dicom,
     list_series,
     read_label,
     read_label_pair,
@@ -27,6 +28,7 @@ __all__ = [
     "ct_problems",
     "find_labels",
     "find_volumes",
+    "folder_of_dicom",
     "holds_dicom",
     "is_label_name",
     "is_volume_path",

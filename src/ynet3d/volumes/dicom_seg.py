@@ -195,7 +195,9 @@ def _pixels(
     data: Any, path: Path, frames: Sequence[Frame]
 ) -> Iterator[tuple[Frame, npt.NDArray[Any]]]:
     """Decode `frames` one at a time."""
+    import pydicom
     from pydicom.pixels import iter_pixels
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
 
     if not decodable(data):
         raise MissingExtraError(
@@ -204,7 +206,10 @@ def _pixels(
             purpose=f"Reading {path} ({data.file_meta.TransferSyntaxUID.name})",
         )
     try:
-        decoded = iter_pixels(path, indices=[frame.number for frame in frames]) if frames else ()
+        source: Any = path
+        if data.file_meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+            source = pydicom.dcmread(path)  # from a path, pydicom 3 does not inflate it
+        decoded = iter_pixels(source, indices=[frame.number for frame in frames]) if frames else ()
         yield from zip(frames, decoded, strict=True)
     except YnetError:
         raise

@@ -114,6 +114,23 @@ def list_series(path: str | Path) -> list[SeriesSummary]:
         return list_series_in_folder(folder)
 
 
+@contextmanager
+def folder_of_dicom(path: str | Path) -> Iterator[Path]:
+    """Yield a folder of DICOM files as it is, and a zip of them unpacked for as long as it lasts.
+
+    Raises:
+        InputError: no such path, or neither a folder nor a zip.
+    """
+    path = _existing(path)
+    if path.is_dir():
+        yield path
+    elif volume_suffix(path) == ZIP_SUFFIX:
+        with _unpacked_as(path) as folder:
+            yield folder
+    else:
+        raise InputError(f"{path} is no DICOM series: give the folder or the zip of all slices.")
+
+
 def _existing(path: str | Path) -> Path:
     path = Path(path)
     if not path.exists():
