@@ -57,11 +57,36 @@ def _corners(polygon: Polygon) -> Polygon:
 
 def _with_keyholes(outline: Polygon, holes: list[Polygon]) -> Polygon:
     """`outline` with each hole, the nearest first, joined by a line there and back."""
-    holes = list(holes)
-    while holes:
-        apart = [np.linalg.norm(outline[:, None] - hole[None], axis=-1) for hole in holes]
-        nearest = int(np.argmin([distance.min() for distance in apart]))
-        at, to = np.unravel_index(apart[nearest].argmin(), apart[nearest].shape)
-        hole = np.roll(holes.pop(nearest), -int(to), axis=0)
+    if not holes:
+        return outline
+    bridges = [_bridge(outline, hole) for hole in holes]
+    lengths = np.array([length for length, _, _ in bridges])
+    middles = np.array([hole.mean(axis=0) for hole in holes])
+    reach = np.array(
+        [
+            np.linalg.norm(hole - middle, axis=1).max()
+            for hole, middle in zip(holes, middles, strict=True)
+        ]
+    )
+    waiting = np.ones(len(holes), dtype=np.bool_)
+    while waiting.any():
+        nearest = int(np.where(waiting, lengths, np.inf).argmin())
+        waiting[nearest] = False
+        _, begin, to = bridges[nearest]
+        hole = np.roll(holes[nearest], -to, axis=0)
+        at = int(np.flatnonzero((outline == begin).all(axis=1))[0])
         outline = np.concatenate([outline[: at + 1], hole, hole[:1], outline[at:]])
+        # The hole is part of the outline now; others may be nearer to it than to the rest.
+        least = np.linalg.norm(middles - middles[nearest], axis=1) - reach - reach[nearest]
+        for index in np.flatnonzero(waiting & (least < lengths)):
+            bridge = _bridge(hole, holes[index])
+            if bridge[0] < lengths[index]:
+                bridges[index], lengths[index] = bridge, bridge[0]
     return outline
+
+
+def _bridge(outline: Polygon, hole: Polygon) -> tuple[float, Polygon, int]:
+    """Shortest line from a point of `outline` to one of `hole`: length, its point, the other's."""
+    apart = np.linalg.norm(outline[:, None] - hole[None], axis=-1)
+    at, to = np.unravel_index(apart.argmin(), apart.shape)
+    return float(apart[at, to]), outline[at], int(to)
