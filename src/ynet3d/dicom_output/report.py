@@ -22,7 +22,7 @@ _OF_A_LESION: dict[str, tuple[Code, Code, Code | None]] = {
     "ml": (codes.VOLUME, codes.MILLILITRE, None),
     "longest_axial_diameter_mm": (codes.LONG_AXIS, codes.MILLIMETRE, None),
     "perpendicular_diameter_mm": (codes.SHORT_AXIS, codes.MILLIMETRE, None),
-    "greatest_3d_diameter_mm": (codes.DIAMETER, codes.MILLIMETRE, codes.MAXIMUM),
+    "greatest_diameter_mm": (codes.DIAMETER, codes.MILLIMETRE, codes.MAXIMUM),
     "hu": (codes.ATTENUATION, codes.HOUNSFIELD, codes.MEAN),
     "hu_sd": (codes.ATTENUATION, codes.HOUNSFIELD, codes.STANDARD_DEVIATION),
 }
@@ -117,11 +117,13 @@ def _measurements(region: Region, found: Mapping[str, Any]) -> list[sr.Measureme
             _measurement(codes.VOLUME, found["liver_ml"], codes.MILLILITRE),
             _measurement(codes.NUMBER_OF_LESIONS, found["lesion_count"], codes.NO_UNITS),
         ]
-        mean = organ_hu(found)
-        if mean is not None:
-            liver.append(
-                _measurement(codes.ATTENUATION, mean, codes.HOUNSFIELD, derivation=codes.MEAN)
-            )
+        for value, derivation in zip(
+            organ_hu(found), (codes.MEAN, codes.STANDARD_DEVIATION), strict=True
+        ):
+            if value is not None:
+                liver.append(
+                    _measurement(codes.ATTENUATION, value, codes.HOUNSFIELD, derivation=derivation)
+                )
         return liver
     lesion = found["lesions"][region.lesion - 1]
     return [
@@ -131,22 +133,25 @@ def _measurements(region: Region, found: Mapping[str, Any]) -> list[sr.Measureme
     ]
 
 
-def organ_hu(found: Mapping[str, Any]) -> float | None:
-    """Mean HU of the liver with its tumours, which is what its segment holds.
+def organ_hu(found: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Mean and standard deviation of HU of the liver with its tumours, as its segment has them.
 
-    `liver_hu` in `statistics.json` is the mean without them.
+    `liver_hu` and `liver_hu_sd` in `statistics.json` are those without tumours; what is missing
+    there is None here.
     """
     lesions: Sequence[Mapping[str, Any]] = found["lesions"]
-    if any(lesion.get("hu") is None for lesion in lesions) or not found["liver_ml"]:
-        return None
+    parts = [(lesion["ml"], lesion.get("hu"), lesion.get("hu_sd")) for lesion in lesions]
     healthy_ml = found["liver_ml"] - found["tumour_ml"]
-    healthy_hu = found.get("liver_hu")
-    if healthy_hu is None:
-        if "liver_hu" not in found or healthy_ml > 1e-9:
-            return None
-        healthy_ml = healthy_hu = 0.0
-    total = healthy_ml * healthy_hu + sum(lesion["ml"] * lesion["hu"] for lesion in lesions)
-    return float(total / (healthy_ml + sum(lesion["ml"] for lesion in lesions)))
+    if healthy_ml > 1e-9:  # else there are tumours only, and no HU of the rest
+        parts.append((healthy_ml, found.get("liver_hu"), found.get("liver_hu_sd")))
+    total = sum(ml for ml, _, _ in parts)
+    if not total or any(mean is None for _, mean, _ in parts):
+        return None, None
+    mean = sum(ml * mean for ml, mean, _ in parts) / total
+    if any(spread is None for _, _, spread in parts):
+        return float(mean), None
+    variance = sum(ml * (spread**2 + (each - mean) ** 2) for ml, each, spread in parts) / total
+    return float(mean), float(variance) ** 0.5
 
 
 def _evaluations(region: Region, found: Mapping[str, Any]) -> list[sr.QualitativeEvaluation] | None:
