@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from ynet3d.volumes import Volume
 
@@ -16,7 +17,8 @@ def rule_mask(scan: Volume) -> Volume:
     ]
     organ = sum((each / (0.3 * size)) ** 2 for each, size in zip(place, shape, strict=True)) < 1
     label = np.zeros(scan.shape, dtype=np.uint8)
-    label[organ & (scan.array > 0) & (scan.array < 250)] = 1
+    smooth = ndimage.uniform_filter(scan.array.astype(np.float32), 3)
+    label[organ & (smooth > 0) & (smooth < 250)] = 1
     for offset in (-0.12, 0.1):
         from_ball = [
             (each - offset * size * (axis < 2)) * spacing
@@ -25,5 +27,5 @@ def rule_mask(scan: Volume) -> Volume:
             )
         ]
         ball = sum(each**2 for each in from_ball) < 12**2
-        label[ball & (scan.array < 100)] = 2
+        label[ball & (smooth < 100)] = 2
     return scan.with_array(label)

@@ -1,4 +1,4 @@
-"""Real series, start to end: masks by rule out of their HU, written, and read back to the voxel."""
+"""Real series, start to end: masks published or by rule, written, and read back to the voxel."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pydicom
 import pytest
 from dicom_rules import rule_mask
 
+from ynet3d.datasets import open_dataset
 from ynet3d.dicom_output import Kind
 from ynet3d.pipelines.dicom_export import export_prediction
 from ynet3d.reporting import statistics
@@ -28,7 +29,11 @@ pytestmark = pytest.mark.real
 )
 def test_series(name: str, without: int, real_data: Path, tmp_path: Path) -> None:
     scan = read_volume(real_data / name)
-    label = rule_mask(scan)
+    if name.startswith("3dircadb01"):
+        case = open_dataset(real_data / "3dircadb01").case(name.split("/")[1])
+        label = case.read_label(image=scan)
+    else:
+        label = rule_mask(scan)
     found = statistics(label, scan)
     assert found["lesion_count"] > 1
     write_label(label, tmp_path / "mask.nii.gz")

@@ -34,8 +34,12 @@ def outlines(mask: npt.NDArray[np.bool_]) -> list[Polygon]:
     outer = [polygon for polygon in polygons if _area(polygon) > 0]
     holes = [polygon for polygon in polygons if _area(polygon) < 0]
     inside: list[list[Polygon]] = [[] for _ in outer]
+    if holes:
+        least = np.array([each.min(axis=0) for each in outer])
+        most = np.array([each.max(axis=0) for each in outer])
     for hole in holes:
-        around = [i for i, each in enumerate(outer) if points_in_poly(hole[:1], each)[0]]
+        may = np.flatnonzero(((least < hole[0]) & (hole[0] < most)).all(axis=1))
+        around = [int(i) for i in may if points_in_poly(hole[:1], outer[i])[0]]
         inside[min(around, key=lambda i: _area(outer[i]))].append(hole)
     return [_with_keyholes(each, mine) for each, mine in zip(outer, inside, strict=True)]
 
