@@ -105,7 +105,7 @@ def _observer() -> sr.ObservationContext:
     )
     return sr.ObservationContext(
         observer_device_context=sr.ObserverContext(
-            observer_type=Code("121007", "DCM", "Device"),
+            observer_type=sr.CodedConcept("121007", "DCM", "Device"),
             observer_identifying_attributes=device,
         )
     )
@@ -140,6 +140,7 @@ def organ_hu(found: Mapping[str, Any]) -> tuple[float | None, float | None]:
     there is None here.
     """
     lesions: Sequence[Mapping[str, Any]] = found["lesions"]
+    parts: list[tuple[float, Any, Any]]
     parts = [(lesion["ml"], lesion.get("hu"), lesion.get("hu_sd")) for lesion in lesions]
     healthy_ml = found["liver_ml"] - found["tumour_ml"]
     if healthy_ml > 1e-9:  # else there are tumours only, and no HU of the rest

@@ -28,7 +28,7 @@ class _OrganAndLesions(hd.seg.Segmentation):
     """
 
     @staticmethod
-    def _get_segment_pixel_array(
+    def _get_segment_pixel_array(  # type: ignore[override]  # takes what other versions pass, too
         pixel_array: npt.NDArray[Any], segment_number: int, **options: Any
     ) -> npt.NDArray[np.uint8]:
         inside = pixel_array != 0 if segment_number == 1 else pixel_array == segment_number
