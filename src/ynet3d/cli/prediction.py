@@ -58,6 +58,12 @@ def predict(
     hu_offset: Annotated[
         int, typer.Option(help="Added to every voxel, for instance -1024 for files of HU + 1024.")
     ] = 0,
+    dicom: Annotated[
+        bool,
+        typer.Option(
+            "--dicom", help="Write SEG, structured report and RT structure set too (DICOM inputs)."
+        ),
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Find liver and tumours: mask on the scan's own grid, statistics, pictures."""
@@ -75,6 +81,7 @@ def predict(
         cache=cache,
         series=series,
         hu_offset=hu_offset,
+        dicom=dicom,
         progress=Progress(quiet=quiet),
     )
     for item in done:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ynet3d.dicom_output import require_highdicom
 from ynet3d.errors import InputError, YnetError
 from ynet3d.files import ensure_output_folder, staged_files, write_json
 from ynet3d.labels import RESEARCH_USE
@@ -27,16 +28,20 @@ from ynet3d.volumes import (
     find_volumes,
     holds_dicom,
     is_label_name,
+    is_volume_path,
     read_volume,
     strip_suffix,
     write_label,
 )
 
 if TYPE_CHECKING:
+    from ynet3d.dicom_output.source import DicomSource
     from ynet3d.inference import Predictor, TwoStagePredictor
     from ynet3d.inference.ensemble import OneOrMore
     from ynet3d.weights import Weights
 
+#: Folder of the DICOM objects in that of a prediction.
+DICOM = "dicom"
 _ADVICE = "close other programs, or crop the scan to the abdomen"
 
 
@@ -70,6 +75,7 @@ def predict_files(
     cache: Path | None = None,
     series: str | None = None,
     hu_offset: int = 0,
+    dicom: bool = False,
     progress: Progress | None = None,
 ) -> tuple[list[FilePrediction], list[FailedPrediction]]:
     """Predict scans: `segmentation.nii.gz`, `statistics.json`, `lesions.csv` and two pictures each.
@@ -83,6 +89,7 @@ def predict_files(
         device, runtime, precision, cache: what the network runs on and in, see `Predictor`.
         series: DICOM SeriesInstanceUID, where an input has several.
         hu_offset: added to the voxels (HU) of each scan, for files that store HU + 1024 or such.
+        dicom: also write a folder `dicom` with SEG, structured report and RT structure set.
 
     Returns:
         What was predicted, and what of several inputs failed (one bad scan never stops the rest).
@@ -94,6 +101,10 @@ def predict_files(
     progress = progress or Progress(quiet=True)
     scans = [scan for item in inputs for scan in _scans(Path(item))]
     targets = _targets(scans, ensure_output_folder(out))
+    if dicom:
+        require_highdicom()
+        for scan in filter(is_volume_path, scans):
+            raise _no_series(scan)
     # Here, so that a wrong path is refused before torch has been loaded.
     from ynet3d.devices import explained_memory_errors
     from ynet3d.inference import make_predictor
@@ -115,7 +126,10 @@ def predict_files(
                 volume, notes = read_ct(scan, series=series, hu_offset=hu_offset)
                 for note in notes:
                     progress.say(f"Note: {note}")
-                done.append(_predict_one(predictor, volume, notes, name, scan, folder, progress))
+                source = _dicom_source(scan, volume, series) if dicom else None
+                done.append(
+                    _predict_one(predictor, volume, source, notes, name, scan, folder, progress)
+                )
         except YnetError as error:
             if len(scans) == 1:
                 raise
@@ -161,6 +175,21 @@ def _passed_over(path: Path, volume: Volume, others: Sequence[SeriesSummary]) ->
     )
 
 
+def _dicom_source(scan: Path, volume: Volume, series: str | None) -> DicomSource:
+    from ynet3d.dicom_output.source import read_source
+
+    if volume.metadata.get("format") != "DICOM":
+        raise _no_series(scan)
+    return read_source(scan, series=series)
+
+
+def _no_series(scan: Path) -> InputError:
+    return InputError(
+        f"--dicom writes objects that refer to the slices of a DICOM series, and {scan} is none: "
+        "give the DICOM folder or zip, or leave --dicom out."
+    )
+
+
 def _shifted(volume: Volume, hu_offset: int) -> Volume:
     low, high = (float(extreme) + hu_offset for extreme in (volume.array.min(), volume.array.max()))
     limits = np.iinfo(np.int16)
@@ -175,6 +204,7 @@ def _shifted(volume: Volume, hu_offset: int) -> Volume:
 def _predict_one(
     predictor: Predictor | TwoStagePredictor,
     volume: Volume,
+    source: DicomSource | None,
     notes: list[str],
     name: str,
     scan: Path,
@@ -216,6 +246,8 @@ def _predict_one(
             save_overlay(volume, label, staging / "overlay.png", title=name, found=found)
             save_surface(label, staging / "surface.png", title=name, found=found)
             write_lesions_csv(found, staging / "lesions.csv")
+            if source is not None:
+                content["notes"] += _write_dicom(label, source, staging / DICOM, content, progress)
             content["seconds"] = round(time.monotonic() - started, 1)
             write_json(staging / "statistics.json", content)
     except OSError as error:
@@ -226,6 +258,19 @@ def _predict_one(
         with suppress(OSError):  # leave no empty folder of a scan that failed
             folder.rmdir()
     return FilePrediction(name, scan, folder, content)
+
+
+def _write_dicom(
+    label: Volume, source: DicomSource, folder: Path, content: dict[str, Any], progress: Progress
+) -> list[str]:
+    """Write the DICOM objects and return what there is to say about them."""
+    from ynet3d.dicom_output.regions import origin_of
+    from ynet3d.dicom_output.writing import write_dicom
+
+    written = write_dicom(label, source, folder, found=content, origin=origin_of(content))
+    for note in written.notes:
+        progress.say(f"Note: {note}")
+    return list(written.notes)
 
 
 def _others(predictor: Predictor | TwoStagePredictor) -> dict[str, Any]:
