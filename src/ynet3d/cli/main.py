@@ -22,6 +22,7 @@ from ynet3d.cli import (
     evaluation,
     experiment,
     export,
+    follow_up,
     mesh,
     networks,
     phantom,
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 app.command("predict")(prediction.predict)
 app.command("mesh")(mesh.mesh)
+app.command("follow-up")(follow_up.follow_up)
 app.command("evaluate")(evaluation.evaluate)
 app.command("compare")(compare.compare)
 app.command("train")(training.train)
