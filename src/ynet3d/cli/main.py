@@ -13,6 +13,7 @@ import typer
 
 from ynet3d.cli import (
     bench,
+    case_report,
     compare,
     cross_validate,
     data,
@@ -38,6 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("predict")(prediction.predict)
+app.command("report")(case_report.report)
 app.command("evaluate")(evaluation.evaluate)
 app.command("compare")(compare.compare)
 app.command("train")(training.train)

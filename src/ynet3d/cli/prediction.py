@@ -57,6 +57,9 @@ def predict(
     hu_offset: Annotated[
         int, typer.Option(help="Added to every voxel, for instance -1024 for files of HU + 1024.")
     ] = 0,
+    report: Annotated[
+        bool, typer.Option("--report", help="Also write report.html and report.pdf.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Find liver and tumours: mask on the scan's own grid, statistics, pictures."""
@@ -74,6 +77,7 @@ def predict(
         cache=cache,
         series=series,
         hu_offset=hu_offset,
+        report=report,
         progress=Progress(quiet=quiet),
     )
     for item in done:

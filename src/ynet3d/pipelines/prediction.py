@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ynet3d import __version__
 from ynet3d.errors import InputError, YnetError
 from ynet3d.files import ensure_output_folder, staged_files, write_json
 from ynet3d.labels import RESEARCH_USE
@@ -68,6 +69,7 @@ def predict_files(
     cache: Path | None = None,
     series: str | None = None,
     hu_offset: int = 0,
+    report: bool = False,
     progress: Progress | None = None,
 ) -> tuple[list[FilePrediction], list[FailedPrediction]]:
     """Predict scans and write `segmentation.nii.gz`, `statistics.json` and two pictures for each.
@@ -81,6 +83,7 @@ def predict_files(
         device, runtime, precision, cache: what the network runs on and in, see `Predictor`.
         series: DICOM SeriesInstanceUID, where an input has several.
         hu_offset: added to the voxels (HU) of each scan, for files that store HU + 1024 or such.
+        report: also write `report.html` and `report.pdf`, after the other files.
 
     Returns:
         What was predicted, and what of several inputs failed (one bad scan never stops the rest).
@@ -92,6 +95,10 @@ def predict_files(
     progress = progress or Progress(quiet=True)
     scans = [scan for item in inputs for scan in _scans(Path(item))]
     targets = _targets(scans, ensure_output_folder(out))
+    if report:  # before an hour of predicting
+        from ynet3d.reporting.case_report import require_extras
+
+        require_extras()
     # Here, so that a wrong path is refused before torch has been loaded.
     from ynet3d.devices import explained_memory_errors
     from ynet3d.inference import make_predictor
@@ -113,7 +120,10 @@ def predict_files(
                 volume, notes = read_ct(scan, series=series, hu_offset=hu_offset)
                 for note in notes:
                     progress.say(f"Note: {note}")
-                done.append(_predict_one(predictor, volume, notes, name, scan, folder, progress))
+                found = _predict_one(
+                    predictor, volume, notes, name, scan, folder, progress, report=report
+                )
+                done.append(found)
         except YnetError as error:
             if len(scans) == 1:
                 raise
@@ -170,6 +180,8 @@ def _predict_one(
     scan: Path,
     folder: Path,
     progress: Progress,
+    *,
+    report: bool,
 ) -> FilePrediction:
     started = time.monotonic()
     label = predictor(volume, progress=progress, checked=True)
@@ -196,6 +208,7 @@ def _predict_one(
         },
         "runtime": [running.as_json() for running in predictor.running],
         **_others(predictor),
+        "version": __version__,
         "notice": RESEARCH_USE,
     }
     try:
@@ -213,6 +226,12 @@ def _predict_one(
     finally:
         with suppress(OSError):  # leave no empty folder of a scan that failed
             folder.rmdir()
+    if report:
+        from ynet3d.reporting.case_report import write_case_report
+
+        write_case_report(volume, label, content, folder)
+    elif (folder / "report.html").exists():
+        progress.say(f"Note: the report in {folder} is of an earlier prediction.")
     return FilePrediction(name, scan, folder, content)
 
 
