@@ -109,6 +109,14 @@ def test_names_are_escaped(tmp_path: Path) -> None:
     assert bad in pdf[0]
 
 
+def test_long_names(tmp_path: Path) -> None:
+    """Without a blank to break them at."""
+    name = "A1" * 150
+    page, pdf = write(tmp_path, *patient(), scan=name, series=name, notes=[name])
+    assert page.text.count(name) >= 3
+    assert pdf[0].replace(" ", "").count("A1") >= 300
+
+
 def test_names_in_other_letters(tmp_path: Path) -> None:
     """DejaVu has no Chinese; the PDF must not fail on it."""
     page, pdf = write(tmp_path, *patient(), scan="Größe Ωμέγα 肝臓")
@@ -118,15 +126,21 @@ def test_names_in_other_letters(tmp_path: Path) -> None:
 
 def test_columns_follow_the_statistics(tmp_path: Path) -> None:
     image, label = patient()
-    lesion = found_in(image, label)["lesions"][0]
-    more = {"perpendicular_diameter_mm": 24.25, "greatest_diameter_mm": 41.6, "hu_sd": 12.3}
-    without, _ = write(tmp_path / "a", image, label)
+    keys = ("id", "ml", "longest_axial_diameter_mm", "centroid_lps_mm", "slices", "touches_border")
+    lesion = {key: found_in(image, label)["lesions"][0][key] for key in keys}
+    more = {
+        "perpendicular_diameter_mm": 24.25,
+        "greatest_diameter_mm": 41.6,
+        "hu": 5,
+        "hu_sd": 12.3,
+    }
+    without, _ = write(tmp_path / "a", image, label, lesions=[lesion])
     page, pdf = write(tmp_path / "b", image, label, lesions=[lesion | more])
-    for words in ("Perpendicular", "Longest in 3D", "41.6", "0 ± 12"):
+    for words in ("Perpendicular", "Longest in 3D", "41.6", "5 ± 12"):
         assert words not in without.text
         assert words in page.text
     assert "41.6" in " ".join(pdf)
-    assert "To the surface" not in page.text
+    assert "Depth" not in page.text
     assert "Confidence" not in page.text
 
 

@@ -23,7 +23,7 @@ _DEFINED = (
     ("perpendicular_diameter_mm", "Perpendicular diameter"),
     ("perpendicular_axial_diameter_mm", "Perpendicular diameter"),
     ("greatest_diameter_mm", "Longest diameter in 3D"),
-    ("surface_distance_mm", "To the surface"),
+    ("surface_distance_mm", "Depth"),
     ("hu", "Density"),
     ("confidence", "Confidence"),
     ("centroid_lps_mm", "Centre"),

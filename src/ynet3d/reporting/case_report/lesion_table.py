@@ -62,7 +62,7 @@ MEASURES = (
     Measure("perpendicular_diameter_mm", "Perpendicular", "mm", 1, short="Perpend."),
     Measure("perpendicular_axial_diameter_mm", "Perpendicular", "mm", 1, short="Perpend."),
     Measure("greatest_diameter_mm", "Longest in 3D", "mm", 1, short="In 3D"),
-    Measure("surface_distance_mm", "To the surface", "mm", 1, short="Depth"),
+    Measure("surface_distance_mm", "Depth", "mm", 1),
     Measure("hu", "Density", "HU", 0, spread="hu_sd"),
     Measure("confidence", "Confidence", "0 to 1", 2, short="Conf."),
     Measure("centroid_lps_mm", "left", "mm", 0, part=0, group=_PLACE),

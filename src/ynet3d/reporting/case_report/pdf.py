@@ -68,8 +68,8 @@ def _top(sheet: Sheet, content: Content) -> None:
     if content.warnings:
         sheet.ln(1)
         sheet.paragraph("To be checked", 8.5, ALERT, bold=True)
-        for one in content.warnings:
-            sheet.paragraph(f"• {one}", 8)
+        for warning in content.warnings:
+            sheet.paragraph(f"• {warning}", 8)
 
 
 def _planes(sheet: Sheet, content: Content, slices: KeySlices) -> None:
@@ -104,7 +104,7 @@ def _stills(sheet: Sheet, scene: SurfaceScene) -> None:
     if not stills:
         return
     width = (WIDTH - 2 * _GAP) / 3
-    sheet.heading("Surface", room=width + 10)
+    sheet.heading("Surface", room=width + 8)
     top = sheet.get_y()
     for number, still in enumerate(stills):
         left = MARGIN + number * (width + _GAP)
@@ -152,8 +152,8 @@ def _pair(sheet: Sheet, name: str, value: str) -> None:
     """A name, and beside it what may take several lines."""
     left = 56.0
     sheet.write_in(8)
-    lines = sheet.multi_cell(WIDTH - left, 4.2, value, dry_run=True, output="LINES")
-    sheet.need(4.2 * len(lines) + 1.6)
+    height = sheet.height_of(value, WIDTH - left, 4.2)
+    sheet.need(height + 1.6)
     top = sheet.get_y()
     sheet.rule(top)
     sheet.write_in(8, MUTED)
@@ -161,4 +161,4 @@ def _pair(sheet: Sheet, name: str, value: str) -> None:
     sheet.write_in(8)
     sheet.set_xy(MARGIN + left, top + 0.8)
     sheet.multi_cell(WIDTH - left, 4.2, value, align="L")
-    sheet.set_xy(MARGIN, top + 0.8 + 4.2 * len(lines) + 0.8)
+    sheet.set_xy(MARGIN, top + height + 1.6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from ynet3d.reporting.case_report.content import Content
@@ -62,7 +63,7 @@ def lesion_table(sheet: Sheet, content: Content, slices: KeySlices) -> None:
     )
 
 
-def _columns(measures: list[Measure] | tuple[Measure, ...]) -> list[tuple[Measure, float, float]]:
+def _columns(measures: Sequence[Measure]) -> list[tuple[Measure, float, float]]:
     """Each measure with the left edge and the width of its column."""
     shares = [1.45 if one.spread else 0.8 if one.group else 1.0 for one in measures]
     unit = min(_WIDEST, (WIDTH - _NUMBER - _PICTURE) / sum(shares))

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 from fpdf import FPDF
-from fpdf.enums import XPos, YPos
+from fpdf.enums import MethodReturnValue, XPos, YPos
 
 from ynet3d.labels import RESEARCH_USE
 from ynet3d.reporting import style
@@ -62,6 +62,12 @@ class Sheet(FPDF):
             text = text[:-1]
         return f"{text}…"
 
+    def height_of(self, text: str, width: float, line: float) -> float:
+        """Height of text in the chosen letters, broken to a width in lines of a height."""
+        found = self.multi_cell(width, line, text, dry_run=True, output=MethodReturnValue.HEIGHT)
+        assert isinstance(found, float | int)
+        return float(found)
+
     def paragraph(
         self, text: str, size: float = 8.5, colour: str = INK, *, bold: bool = False
     ) -> None:
@@ -75,12 +81,11 @@ class Sheet(FPDF):
             align="L",
             new_x=XPos.LMARGIN,
             new_y=YPos.NEXT,
-            wrapmode="WORD",
         )
 
     def heading(self, text: str, *, room: float) -> None:
         """A heading, on a new page unless there is `room` below it for what belongs to it."""
-        self.need(room + 13)
+        self.need(room + 10)
         if self.get_y() > MARGIN + 1:
             self.ln(5)
         self.paragraph(text, 11.5, bold=True)
@@ -168,7 +173,7 @@ class Sheet(FPDF):
             self.set_draw_color(colour)
             self.set_line_width(thick)
             self.line(left, bottom, right, bottom)
-        size, words = (5.5 if width > 40 else 4.2), f"{picture.bar_mm} mm"
+        size, words = (5.5 if width > 40 else 4.6), f"{picture.bar_mm} mm"
         self.write_in(size, bold=True)
         # Over the middle of the bar, but within the picture.
         middle = min((left + right) / 2, x + width - 0.6 - self.get_string_width(words) / 2)
@@ -179,7 +184,8 @@ class Sheet(FPDF):
         self.write_in(size, "#000000", bold=True)
         half = self.get_string_width(text) / 2
         base = y + 0.13 * size
-        for across, down in ((-0.2, 0), (0.2, 0), (0, -0.2), (0, 0.2)):
+        rim = 0.025 * size
+        for across, down in ((-rim, 0), (rim, 0), (0, -rim), (0, rim)):
             self.text(x - half + across, base + down, text)
         self.set_text_color("#f2f4f7")
         self.text(x - half, base, text)

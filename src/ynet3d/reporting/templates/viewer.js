@@ -69,7 +69,11 @@ function annotate() {
 function paint(mesh) {
   const liver = mesh.name.startsWith("liver") || mesh.parent?.name.startsWith("liver");
   mesh.material.color.set(report.colours[liver ? "liver" : "tumours"]).convertSRGBToLinear();
-  if (!liver) return;
+  if (!liver) {
+    // About 2 mm nearer, so that the skin of the liver does not flicker over tumours that reach it.
+    Object.assign(mesh.material, { polygonOffset: true, polygonOffsetFactor: -1, polygonOffsetUnits: -400 });
+    return;
+  }
   Object.assign(mesh.material, { transparent: true, depthWrite: false });
   mesh.renderOrder = 1;
   // A translucent skin is densest where one looks along it.
