@@ -14,7 +14,7 @@ from command_line import left_in, run
 from dicom_masks import Case, case, make_case
 from pydicom.uid import generate_uid
 
-from ynet3d.dicom_output import Kind, extra
+from ynet3d.dicom_output import Kind
 from ynet3d.dicom_output.source import read_source
 from ynet3d.errors import InputError, MissingExtraError
 from ynet3d.files import write_json
@@ -158,7 +158,7 @@ def test_no_prediction(case: Case, tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_without_highdicom(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extra, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'ynet3d\[dicom\]'"):
         export_prediction(tmp_path, case.folder, tmp_path / "out")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pydicom
@@ -165,6 +166,14 @@ def test_uneven_slices(tmp_path: Path) -> None:
     ]
     assert sorted(heights) == [-100 + 4 * places[k] for k in range(1, 7)]
     assert np.array_equal(data.pixel_array.astype(bool), (label[:, :, 1:7] == 1).transpose(2, 1, 0))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_the_mask_stays_as_it_is(order: Literal["C", "F"], case: Case) -> None:
+    """Also where it lies in memory as the frames do, as predictions do."""
+    label = case.label.with_array(np.array(case.label.array, order=order))
+    find_regions(label, one_per_tumour=True)
+    assert np.array_equal(label.array, case.label.array)
 
 
 def test_more_tumours_than_a_byte_counts() -> None:

@@ -14,6 +14,7 @@ import typer
 from ynet3d.cli import (
     bench,
     calibration,
+    case_report,
     compare,
     cross_validate,
     data,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.command("predict")(prediction.predict)
 app.command("mesh")(mesh.mesh)
+app.command("report")(case_report.report)
 app.command("follow-up")(follow_up.follow_up)
 app.command("evaluate")(evaluation.evaluate)
 app.command("compare")(compare.compare)

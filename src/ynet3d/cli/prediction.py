@@ -64,6 +64,12 @@ def predict(
             "--dicom", help="Write SEG, structured report and RT structure set too (DICOM inputs)."
         ),
     ] = False,
+    meshes: Annotated[
+        bool, typer.Option("--meshes", help="Write closed surfaces too, as `ynet3d mesh` does.")
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write report.html and report.pdf too.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Find liver and tumours: mask on the scan's own grid, statistics, pictures."""
@@ -82,6 +88,8 @@ def predict(
         series=series,
         hu_offset=hu_offset,
         dicom=dicom,
+        meshes=meshes,
+        report=report,
         progress=Progress(quiet=quiet),
     )
     for item in done:

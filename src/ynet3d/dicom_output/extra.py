@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
-from ynet3d.errors import MissingExtraError
+from ynet3d.errors import require_package
 
 
 def require_highdicom() -> None:
@@ -13,7 +11,5 @@ def require_highdicom() -> None:
     Raises:
         MissingExtraError: it is not installed.
     """
-    if find_spec("highdicom") is None:
-        raise MissingExtraError(
-            "highdicom", extra="dicom", purpose="Writing DICOM SEG, reports and structure sets"
-        )
+    purpose = "Writing DICOM SEG, reports and structure sets"
+    require_package("highdicom", extra="dicom", purpose=purpose)

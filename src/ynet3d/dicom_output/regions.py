@@ -82,7 +82,8 @@ def find_regions(
     if not array.any():
         return Regions((), np.zeros(array.shape, dtype=np.uint8))
     count = 0
-    slices: npt.NDArray[np.uint8 | np.uint16] = np.ascontiguousarray(array)
+    # A copy, also of a mask that lies in this order already: numbers are written into it.
+    slices: npt.NDArray[np.uint8 | np.uint16] = np.array(array, order="C")
     if one_per_tumour and tumour.any():
         found = find_lesions(tumour, label.affine, connectivity=CONNECTIVITY)
         count = len(found.lesions)
@@ -153,4 +154,4 @@ def origin_of(content: Mapping[str, Any] | None) -> Origin:
         "stages": 2 if "refined_by" in content else 0,
     }
     parameters = {key: str(value) for key, value in named.items() if value}
-    return Origin("3DYNet (ynet3d)", __version__, parameters)
+    return Origin("3DYNet (ynet3d)", content.get("version") or __version__, parameters)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ynet3d.dicom_output import ALL_KINDS, Kind, require_highdicom
 from ynet3d.errors import InputError
-from ynet3d.pipelines.segmentations import SEGMENTATION
+from ynet3d.pipelines.segmentations import SEGMENTATION, read_statistics
 from ynet3d.reporting import statistics
 from ynet3d.volumes import read_label, read_volume
 
 if TYPE_CHECKING:
     from ynet3d.dicom_output.writing import Written
-
-STATISTICS = "statistics.json"
 
 
 def export_prediction(
@@ -73,22 +70,10 @@ def _prediction(path: Path) -> tuple[Path, dict[str, Any] | None]:
         raise InputError(f"There is nothing at {path}: check the path of the prediction.")
     if not path.is_dir():
         return path, None
-    mask, numbers = path / SEGMENTATION, path / STATISTICS
+    mask = path / SEGMENTATION
     if not mask.is_file():
         raise InputError(
             f"{path} holds no {SEGMENTATION}: give a folder that `ynet3d predict` wrote, or a mask "
             "file."
         )
-    if not numbers.is_file():
-        return mask, None
-    try:
-        content: dict[str, Any] = json.loads(numbers.read_text(encoding="utf-8"))
-        known = all(key in content for key in ("liver_ml", "tumour_ml", "lesion_count", "lesions"))
-    except (ValueError, TypeError):
-        known = False
-    if not known:
-        raise InputError(
-            f"{numbers} is not as `ynet3d predict` writes it: predict again, or give the mask file "
-            "alone."
-        )
-    return mask, content
+    return mask, read_statistics(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from ynet3d.follow_up import (
 )
 from ynet3d.follow_up.changes import LEAST_DICE
 from ynet3d.follow_up.picture import save_follow_up
-from ynet3d.pipelines.segmentations import SEGMENTATION, read_segmentation
+from ynet3d.pipelines.segmentations import SEGMENTATION, read_segmentation, read_statistics
 from ynet3d.progress import Progress
 from ynet3d.reporting import statistics
 from ynet3d.volumes import Reorientation, Volume, read_volume, strip_suffix
@@ -117,7 +116,7 @@ def _read_scan(path: str | Path, ct: str | Path | None) -> Scan:
     label = read_segmentation(path)
     image = read_volume(ct) if ct is not None else None
     found = statistics(label, image)
-    stored = _stored(path)
+    stored = read_statistics(path) if (path / SEGMENTATION).is_file() else None
     if stored is not None and image is None:
         found = _with_stored(found, stored)
     name = stored.get("scan") if stored else None
@@ -126,21 +125,6 @@ def _read_scan(path: str | Path, ct: str | Path | None) -> Scan:
 
 def _name(path: Path) -> str:
     return path.name if path.is_dir() else strip_suffix(path)
-
-
-def _stored(path: Path) -> dict[str, Any] | None:
-    """The statistics beside the mask in a folder of `ynet3d predict`."""
-    file = path / "statistics.json"
-    if not (path / SEGMENTATION).is_file() or not file.is_file():
-        return None
-    try:
-        content = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{file} cannot be read as JSON ({error}): predict the scan again, or give the mask "
-            "itself instead of its folder."
-        ) from None
-    return content if isinstance(content, dict) else None
 
 
 def _with_stored(found: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
