@@ -204,6 +204,7 @@ class Synthesis(_Frozen):
     kinds: TumourKinds = TumourKinds()
     mass_effect_probability: Probability = 0.3  # that a tumour of 15 mm or more displaces the liver
     cyst_probability: Probability = 0.0  # that a sample with liver gets a cyst, which is liver
+    fatty_probability: Probability = 0.0  # that a real sample's liver loses density to fat
     whole_probability: Probability = 0.0  # that a sample is made from a label map alone
 
     @model_validator(mode="after")
@@ -217,7 +218,14 @@ class Synthesis(_Frozen):
     @property
     def wanted(self) -> bool:
         """Whether any sample is changed."""
-        return max(self.tumour_probability, self.cyst_probability, self.whole_probability) > 0
+        return any(
+            (
+                self.tumour_probability,
+                self.cyst_probability,
+                self.fatty_probability,
+                self.whole_probability,
+            )
+        )
 
 
 class Inference(_Frozen):
