@@ -235,6 +235,9 @@ class Inference(_Frozen):
     window_weights: Literal["gaussian", "constant"] = "gaussian"  # of voxels in a window
     #: Mean over the image and its mirror images along these axes: 2, 4 or 8 times the work.
     mirror: Annotated[tuple[Literal["D", "H", "W"], ...], AfterValidator(_each_once)] = ()
+    #: Weights that hold several networks: the first sees the whole scan, the others what is no
+    #: further than this from the liver it finds; None: all see all.
+    others_around_liver_mm: PositiveFloat | None = 30.0
     tumour_bias: float = 0.0  # added to the logit of tumour; above 0: more tumour
     #: Logits are divided by it before confidence is told (Guo et al. 2017); masks do not change.
     temperature: PositiveFloat = 1.0

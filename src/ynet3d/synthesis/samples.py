@@ -43,7 +43,7 @@ class Synthesiser:
     def __call__(
         self, image: Image, label: Labels, generator: np.random.Generator
     ) -> tuple[Image, Labels]:
-        """Image (D, H, W) in [0, 1] and its labels: fatty, with lesions, as they were, or others."""
+        """Image (D, H, W) in [0, 1] and its labels: changed, as they were, or others."""
         spacing = self.preprocessing.spacing_mm
         if spacing is None:  # the recipe's own check
             return image, label
