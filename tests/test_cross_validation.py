@@ -157,7 +157,8 @@ def test_folds_go_on_from_packed_weights_but_never_from_what_saw_them(
     ("more", "sentence"),
     [
         (("--member", 2), "hold one network"),
-        (("--set", "network.options.width=4"), "weights and recipe of the same network"),
+        (("--set", "network.options.width=3"), "weights and recipe of the same network"),
+        (("--network", "unet3d"), "weights and recipe of the same network"),
     ],
 )
 def test_a_start_that_does_not_fit(
@@ -172,6 +173,22 @@ def test_a_start_that_does_not_fit(
     done = run(capsys, *words, "--all", "--device", "cpu", "--start", weights, *more)
     assert done.code == 2
     assert sentence in done.err
+
+
+def test_training_begins_with_narrower_weights(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = save_small_weights(tmp_path / "small.safetensors", seed=5)
+    words = ["train", folder / "data", "-o", tmp_path / "run", "--recipe", folder / "recipe.yaml"]
+    words += ["--all", "--device", "cpu", "--start", weights, "--set", "training.epochs=1"]
+    words += ["--set", "network.options.width=4"]
+    done = run(capsys, *words, "--set", "training.learning_rate=1e-12")
+    assert done.code == 0, done
+    before, after = (load_weights(path).network for path in (weights, tmp_path / "run"))
+    image = torch.rand(1, 1, 32, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        change = (after(image) - before(image)).abs().mean() / before(image).std()
+    assert change < 0.5  # the noise that tells copies apart; other random weights: above 1
 
 
 def test_training_begins_with_the_weights_given(

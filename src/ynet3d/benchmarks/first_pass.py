@@ -17,8 +17,9 @@ from ynet3d.progress import Progress
 def main(weights: str, cache: str) -> None:
     """The first logits of a scan of 64 x 128 x 128 voxels on the network grid."""
     predictor = Predictor(weights, device="cpu", runtime="openvino", cache=Path(cache))
-    shape, (running,) = predictor.prepare((64, 128, 128), Progress(quiet=True))
-    running.forward(torch.zeros(shape))
+    shape, networks = predictor.prepare((64, 128, 128), Progress(quiet=True))
+    for running in networks:
+        running.forward(torch.zeros(shape))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from ynet3d.weights import Weights, load_weights
 OneOrMore = Weights | str | Path | Sequence[Weights | str | Path]
 
 #: Of a probability, so that its logarithm is finite.
-_LEAST = 1e-12
+LEAST_PROBABILITY = 1e-12
 
 
 def load_members(weights: OneOrMore) -> tuple[Weights, ...]:
@@ -48,4 +48,4 @@ def mean_logits(logits: Iterable[torch.Tensor]) -> torch.Tensor:
             total = first.softmax(0)
         total += member.softmax(0)
         count += 1
-    return first if count == 1 else total.div_(count).clamp_(min=_LEAST).log_()
+    return first if count == 1 else total.div_(count).clamp_(min=LEAST_PROBABILITY).log_()

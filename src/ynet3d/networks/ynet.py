@@ -100,6 +100,9 @@ class YNet3D(nn.Module):
         stem: voxels (D, H, W) that are folded into channels before the encoders and unfolded after
             the decoder. With (1, 2, 2) a quarter of the positions is computed on, each of which
             sees and answers for four voxels; with (1, 1, 1) (the paper) each voxel is a position.
+        widest: most channels of a stage, None (the paper) for no limit. Nearly all weights are in
+            the deep stages, nearly all work in the shallow ones: with width 16 and widest 64,
+            stages of 16, 32, 64, 64, 64 channels, work is wide and the file stays small.
 
     Input (N, in_channels, D, H, W) of any size, output logits (N, num_classes, D, H, W).
     """
@@ -119,6 +122,7 @@ class YNet3D(nn.Module):
         encoder: str = "vgg19",
         windows: Sequence[Sequence[float]] = (),
         stem: Sequence[int] = (1, 1, 1),
+        widest: int | None = None,
     ) -> None:
         super().__init__()
         if encoders not in (1, 2):
@@ -127,13 +131,15 @@ class YNet3D(nn.Module):
             raise ValueError(f"fusion is {fusion!r}, expected one of {', '.join(FUSIONS)}")
         if width < 1:
             raise ValueError(f"width is {width}, expected at least 1")
+        if widest is not None and widest < width:
+            raise ValueError(f"widest is {widest}, expected at least the width, {width}")
         self.fusion = fusion
         self.windows = _checked_windows(windows, encoders=encoders)
         self.stem = _checked_stem(stem)
         deepest = 2 ** (len(STAGE_WIDTHS) - 1)
         self.multiple = tuple(deepest * factor for factor in self.stem)
         folded = math.prod(self.stem)
-        widths = [width * factor for factor in STAGE_WIDTHS]
+        widths = [min(width * factor, widest or width * factor) for factor in STAGE_WIDTHS]
         fused = encoders if fusion == "concat" else 1
         inputs = [folded * in_channels, *[fused * channels for channels in widths[:-1]]]
         self.encoders = nn.ModuleList(
@@ -213,6 +219,7 @@ class YNet3DEE(YNet3D):
         encoder: str = "vgg19",
         windows: Sequence[Sequence[float]] = (),
         stem: Sequence[int] = (1, 1, 1),
+        widest: int | None = None,
     ) -> None:
         super().__init__(
             in_channels=in_channels,
@@ -223,4 +230,5 @@ class YNet3DEE(YNet3D):
             encoder=encoder,
             windows=windows,
             stem=stem,
+            widest=widest,
         )

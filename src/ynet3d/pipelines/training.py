@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,11 +110,7 @@ def _start(path: str | Path, number: int | None, recipe: Recipe, split: Split) -
     found = load_member(path, number)
     ours, theirs = recipe.network, found.weights.recipe.network
     if (ours.name, ours.options) != (theirs.name, theirs.options):
-        raise InputError(
-            f"The weights {path} are of {theirs.name} with {theirs.options or 'default options'}, "
-            f"the recipe wants {ours.name} with {ours.options or 'default options'}: give weights "
-            "and recipe of the same network."
-        )
+        _check_wider(path, found, recipe)
     seen = sorted(found.trained_on & {*split.validation, *split.test})
     if seen:
         raise InputError(
@@ -123,6 +119,32 @@ def _start(path: str | Path, number: int | None, recipe: Recipe, split: Split) -
             "on: give another split, or weights that have not seen them."
         )
     return found
+
+
+def _check_wider(path: str | Path, found: Member, recipe: Recipe) -> None:
+    """Refuse weights of another network than the recipe's, unless it is the same one, wider."""
+    import torch
+
+    from ynet3d.weights import build_network
+    from ynet3d.weights.widening import widened
+
+    ours, theirs = recipe.network, found.weights.recipe.network
+    try:
+        if (ours.name, _but_widths(ours.options)) != (theirs.name, _but_widths(theirs.options)):
+            raise ValueError
+        with torch.device("meta"):
+            empty = build_network(recipe)
+        widened(found.network.state_dict(), empty)
+    except ValueError:
+        raise InputError(
+            f"The weights {path} are of {theirs.name} with {theirs.options or 'default options'}, "
+            f"the recipe wants {ours.name} with {ours.options or 'default options'}: give weights "
+            "and recipe of the same network, or of a whole multiple of its width."
+        ) from None
+
+
+def _but_widths(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in ("width", "widest")}
 
 
 def _started_from(out: Path, before: Member | None, resume: bool) -> dict[str, Any] | None:

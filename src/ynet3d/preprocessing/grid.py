@@ -35,6 +35,21 @@ def network_shape(volume: Volume, preprocessing: Preprocessing) -> tuple[int, in
     return depth, height, width
 
 
+def network_spacing(volume: Volume, preprocessing: Preprocessing) -> tuple[float, float, float]:
+    """Size in mm (D, H, W) of the voxels of the network grid for this scan."""
+    turn = Reorientation.of(volume.affine)
+    depth, height, width = (
+        count * have / want
+        for count, have, want in zip(
+            turn.apply(volume.array).shape,
+            turn.spacing(volume.spacing),
+            network_shape(volume, preprocessing),
+            strict=True,
+        )
+    )
+    return depth, height, width
+
+
 def to_network_grid(volume: Volume, preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
     """The scan as a network sees it: (D, H, W) float32 in [0, 1].
 

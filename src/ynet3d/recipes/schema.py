@@ -204,6 +204,7 @@ class Synthesis(_Frozen):
     kinds: TumourKinds = TumourKinds()
     mass_effect_probability: Probability = 0.3  # that a tumour of 15 mm or more displaces the liver
     cyst_probability: Probability = 0.0  # that a sample with liver gets a cyst, which is liver
+    fatty_probability: Probability = 0.0  # that a real sample's liver loses density to fat
     whole_probability: Probability = 0.0  # that a sample is made from a label map alone
 
     @model_validator(mode="after")
@@ -217,7 +218,14 @@ class Synthesis(_Frozen):
     @property
     def wanted(self) -> bool:
         """Whether any sample is changed."""
-        return max(self.tumour_probability, self.cyst_probability, self.whole_probability) > 0
+        return any(
+            (
+                self.tumour_probability,
+                self.cyst_probability,
+                self.fatty_probability,
+                self.whole_probability,
+            )
+        )
 
 
 class Inference(_Frozen):
@@ -227,6 +235,9 @@ class Inference(_Frozen):
     window_weights: Literal["gaussian", "constant"] = "gaussian"  # of voxels in a window
     #: Mean over the image and its mirror images along these axes: 2, 4 or 8 times the work.
     mirror: Annotated[tuple[Literal["D", "H", "W"], ...], AfterValidator(_each_once)] = ()
+    #: Weights that hold several networks: the first sees the whole scan, the others what is no
+    #: further than this from the liver it finds; None: all see all.
+    others_around_liver_mm: PositiveFloat | None = 30.0
     tumour_bias: float = 0.0  # added to the logit of tumour; above 0: more tumour
     #: Logits are divided by it before confidence is told (Guo et al. 2017); masks do not change.
     temperature: PositiveFloat = 1.0

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ynet3d.labels import Label
 from ynet3d.recipes import Patches, Preprocessing, Recipe, Synthesis
 from ynet3d.synthesis.appearance import draw_appearance
+from ynet3d.synthesis.fat import draw_loss_hu, make_fatty
 from ynet3d.synthesis.fields import Shape
 from ynet3d.synthesis.insertion import draw_lesions, insert_lesions
 from ynet3d.synthesis.lesions import draw_lesion
@@ -42,7 +43,7 @@ class Synthesiser:
     def __call__(
         self, image: Image, label: Labels, generator: np.random.Generator
     ) -> tuple[Image, Labels]:
-        """Image (D, H, W) in [0, 1] and its labels: with lesions, as they were, or others."""
+        """Image (D, H, W) in [0, 1] and its labels: changed, as they were, or others."""
         spacing = self.preprocessing.spacing_mm
         if spacing is None:  # the recipe's own check
             return image, label
@@ -55,9 +56,14 @@ class Synthesiser:
             lesions = draw_lesions(generator, self.options)
         else:
             lesions = draw_lesions(generator, self.options)
-            if not lesions:
+            probability = self.options.fatty_probability
+            fatty = probability > 0 and generator.random() < probability
+            if not lesions and not fatty:
                 return image, label
             hu = image * width + np.float32(low)
+            if fatty:
+                loss = draw_loss_hu(generator)
+                hu = make_fatty(hu, label, spacing=spacing, loss_hu=loss)
         if lesions:
             hu, label = insert_lesions(
                 hu,

@@ -38,6 +38,7 @@ from ynet3d.training.step import gradient_step, wants_checkpoints
 from ynet3d.training.stopping import stop_on_signals
 from ynet3d.training.validation import NO_VALIDATION, RULE, validate
 from ynet3d.weights import Weights, initial_network, save_weights
+from ynet3d.weights.widening import widened
 
 _SECONDS_BETWEEN_CHECKPOINTS = 300.0
 _ADVICE = "use a recipe with smaller patches or size, or set network.options.width lower"
@@ -105,7 +106,8 @@ class _Run:
         # Samples have their own seeds.
         network = initial_network(recipe, seed=options.seed)
         if start is not None:
-            network.load_state_dict(start.network.state_dict())
+            before = start.network.state_dict()
+            network.load_state_dict(widened(before, network, seed=options.seed))
         self.network = channels_last(network, device)
         self.average = copy_of(self.network) if options.ema_decay else None
         self.supervision: DeepSupervision | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -81,14 +81,22 @@ def load_member(path: str | Path, number: int | None = None) -> Member:
 def member_of(weights: Weights, number: int) -> Member:
     """The network with that number, from 1, of weights that hold several."""
     checksum = weights.facts.get("sha256")
-    # What is kept of a network goes by its checksum, so the member needs one of its own.
-    own = hashlib.sha256(f"{checksum} {number}".encode()).hexdigest()
+    own = checksum_of_members(weights, [number])
     alone = replace(
         weights,
         network=weights.network.get_submodule(f"members.{number - 1}"),
         facts=weights.facts | {"sha256": own, "member": number, "file_sha256": checksum},
     )
     return Member(alone, number, checksum)
+
+
+def checksum_of_members(weights: Weights, numbers: Iterable[int]) -> str | None:
+    """What stands for these networks of `weights` where things are kept by checksum."""
+    checksum = weights.facts.get("sha256")
+    if checksum is None:
+        return None
+    named = f"{checksum} {' '.join(str(number) for number in numbers)}"
+    return hashlib.sha256(named.encode()).hexdigest()
 
 
 def never_saw(weights: Weights, case: str) -> Weights | None:
