@@ -52,7 +52,7 @@ def test_predict_and_report_again(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert left_in(other) == REPORTS
     assert found["summary"] in read_page(other / "report.html").text
     again = run(capsys, *words)
-    assert "the report in" in " ".join(again.err.split())
+    assert "of an earlier prediction" in " ".join(again.err.split())
 
 
 def test_a_mask_alone_is_measured(
