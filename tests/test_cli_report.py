@@ -14,7 +14,7 @@ from command_line import left_in, run
 from html_pages import read_page
 from small_runs import save_small_weights, small_scan
 
-from ynet3d.volumes import Volume, write_label, write_volume
+from ynet3d.volumes import Volume, turned_like, write_label, write_volume
 
 pytest.importorskip("fpdf")
 pytest.importorskip("trimesh")
@@ -65,6 +65,21 @@ def test_a_mask_alone_is_measured(
     text = read_page(folder / "report.html").text
     assert "case 7" in text
     assert "1 tumour" in text
+
+
+def test_a_scan_whose_axes_run_otherwise(
+    predicted: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the same scan has them when it comes as DICOM: the report is the same, to the pixel."""
+    scan, folder = predicted
+    other = tmp_path / "other.nii.gz"
+    write_volume(turned_like(small_scan()[0], Volume(np.zeros((1, 1, 1)), np.eye(4))), other)
+    pages = []
+    for number, path in enumerate((scan, other)):
+        done = run(capsys, "report", folder, path, "-o", tmp_path / str(number))
+        assert done.code == 0, done
+        pages.append(read_page(tmp_path / str(number) / "report.html"))
+    assert pages[0].of("img", "td", "figcaption") == pages[1].of("img", "td", "figcaption")
 
 
 def test_bad_input(predicted: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:

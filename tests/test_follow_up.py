@@ -17,7 +17,7 @@ from PIL import Image
 from ynet3d.errors import InputError
 from ynet3d.follow_up import Alignment, LesionPair, align, match_over_time, target_sum
 from ynet3d.reporting import statistics
-from ynet3d.volumes import Volume, write_label, write_volume
+from ynet3d.volumes import Volume, turned_like, write_label, write_volume
 
 Ball = tuple[tuple[float, float, float], float]
 
@@ -301,6 +301,8 @@ def test_densities_from_the_scans(
         hu = label.with_array(
             np.where(label.array == 2, 60 if name == "a" else 40, 110).astype("i2")
         )
+        if name == "b":  # its axes run otherwise, as when it comes as DICOM
+            hu = turned_like(hu, Volume(np.zeros((1, 1, 1)), np.eye(4)))
         write_volume(hu, tmp_path / f"{name}.nii.gz")
     cts = ["--before-ct", tmp_path / "a.nii.gz", "--after-ct", tmp_path / "b.nii.gz"]
     done = run(capsys, "follow-up", *two_scans, "-o", tmp_path / "out", *cts)

@@ -12,7 +12,7 @@ from ynet3d.pipelines.segmentations import SEGMENTATION, read_segmentation, read
 from ynet3d.reporting import statistics
 from ynet3d.reporting.case_report import require_extras, write_case_report
 from ynet3d.reporting.plausibility import doubts
-from ynet3d.volumes import Volume, strip_suffix
+from ynet3d.volumes import Volume, strip_suffix, turned_like
 
 
 def report_prediction(
@@ -28,7 +28,7 @@ def report_prediction(
     Args:
         prediction: folder with `segmentation.nii.gz`; without `statistics.json` the mask is
             measured anew, and the report cannot say what made it.
-        scan: the CT that was predicted.
+        scan: the CT that was predicted; its axes may run otherwise, as of the same scan as DICOM.
         out: folder to write to, by default `prediction`.
         series: SeriesInstanceUID; else the one that the prediction names.
         hu_offset: as when it was predicted.
@@ -52,6 +52,8 @@ def report_prediction(
     series = series or (found or {}).get("series") or None
     image, notes = read_ct(Path(scan), series=series, hu_offset=hu_offset)
     label = read_segmentation(folder)
+    # The statistics count slices as the mask has them.
+    image = turned_like(image, label)
     if not image.same_grid(label):
         raise InputError(
             f"The mask {mask} (shape {label.shape}) is not of the scan {scan} (shape "

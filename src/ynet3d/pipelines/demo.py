@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ from ynet3d.datasets import open_dataset
 from ynet3d.errors import InputError
 from ynet3d.evaluation import Evaluation, summarise, write_evaluation
 from ynet3d.files import ensure_output_folder, write_json
+from ynet3d.meshes.writing import SCENE
 from ynet3d.phantoms import PhantomOptions, write_phantoms
+from ynet3d.pipelines.extra_outputs import DICOM, MESHES, REPORT, ExtraOutputs
 from ynet3d.pipelines.prediction import FilePrediction, predict_files
 from ynet3d.pipelines.report import (
     READING,
@@ -30,13 +34,18 @@ from ynet3d.recipes import Recipe, load_recipe
 from ynet3d.reporting import Page, write_page
 from ynet3d.training import TrainingData, train
 from ynet3d.training.checkpoint import FILE as CHECKPOINT
-from ynet3d.volumes import read_label, read_volume, turned_like
+from ynet3d.volumes import read_label, read_volume, strip_suffix, turned_like
 
 LIVER_BAR, TUMOUR_BAR = 0.93, 0.50
 _TRAINING_SEED, _UNSEEN_SEED = 1000, 5000  # far apart: a phantom is its seed
 _VALIDATION_CASES = 2
+#: Of the unseen cases, one that goes in as DICOM: what can be written of a scan is written of it.
+_SHOWN = 1
+#: Hardly trained, a network sees a thousand tumours in noise, each with a surface and a segment.
+_SHORT = ["training.epochs=1", "inference.minimum_tumour_ml=2"]
 _SETTINGS = "settings.json"
-_FOLDERS = ("training", "run", "unseen", "predictions", "evaluation")
+_PREDICTIONS = "predictions"
+_FOLDERS = ("training", "run", "unseen", _PREDICTIONS, "evaluation")
 _LICENCE = "Apache-2.0 (phantoms made by ynet3d)"
 
 
@@ -57,7 +66,7 @@ def run_demo(
     progress = progress or Progress()
     started = time.monotonic()
     ensure_output_folder(out)
-    recipe = load_recipe("demo", changes=["training.epochs=1"] if short else [])
+    recipe = load_recipe("demo", changes=_SHORT if short else [])
     _claim(out, {"short": short, "recipe": recipe.model_dump(mode="json")})
     _train(out, recipe, short, device, progress)
     progress.say("Making unseen phantoms, as NIfTI and as DICOM")
@@ -71,16 +80,15 @@ def run_demo(
     inputs = [
         unseen / (f"dicom-{case}" if case % 2 else f"volume-{case}.nii.gz") for case in range(cases)
     ]
-    predicted, failed = predict_files(
-        inputs, out / "predictions", weights=out / "run", device=device, progress=progress
-    )
-    if failed:
-        raise failed[0].error
+    shown = inputs.pop(_SHOWN)
+    predicted = _predict(inputs, out, device, progress)
+    predicted.insert(_SHOWN, _predict_fully(shown, out, device, progress))
     scored = [_score(item, unseen, out) for item in predicted]
     evaluation = summarise([item.evaluation for item in scored])
     write_evaluation(evaluation, out / "evaluation")
     seconds = time.monotonic() - started
-    return _finish(out, recipe, scored, evaluation, seconds, short=short)
+    extra = _extra_files(out, predicted[_SHOWN].folder)
+    return _finish(out, recipe, scored, evaluation, extra, seconds, short=short)
 
 
 def _claim(out: Path, settings: dict[str, Any]) -> None:
@@ -120,6 +128,38 @@ def _train(out: Path, recipe: Recipe, short: bool, device: str, progress: Progre
         raise KeyboardInterrupt
 
 
+def _predict(
+    inputs: Sequence[Path], out: Path, device: str, progress: Progress
+) -> list[FilePrediction]:
+    folder = out / _PREDICTIONS
+    predicted, failed = predict_files(
+        inputs,
+        folder if len(inputs) > 1 else folder / strip_suffix(inputs[0]),
+        weights=out / "run",
+        device=device,
+        progress=progress,
+    )
+    if failed:
+        raise failed[0].error
+    return predicted
+
+
+def _predict_fully(scan: Path, out: Path, device: str, progress: Progress) -> FilePrediction:
+    """With DICOM objects, surfaces and a report, as far as their packages are installed."""
+    possible, lacking = ExtraOutputs.possible()
+    for sentence in lacking:
+        progress.say(f"Note: {sentence}")
+    predicted, _ = predict_files(
+        [scan],
+        out / _PREDICTIONS / scan.name,
+        weights=out / "run",
+        device=device,
+        **asdict(possible),
+        progress=progress,
+    )
+    return predicted[0]
+
+
 def _score(item: FilePrediction, unseen: Path, out: Path) -> Scored:
     image = read_volume(item.source)
     number = item.name.rpartition("-")[2].split(".")[0]
@@ -137,11 +177,28 @@ def _score(item: FilePrediction, unseen: Path, out: Path) -> Scored:
     )
 
 
+def _extra_files(out: Path, folder: Path) -> dict[str, str]:
+    """Those of the case shown: path in `out`, and what it is."""
+    files = {
+        REPORT: "report of one scan, with a 3D view",
+        "report.pdf": "the same to print",
+        f"{MESHES}/{SCENE}.glb": "its surfaces, for Blender or a browser; STL, OBJ, PLY beside it",
+        f"{DICOM}/segmentation.dcm": "its mask as DICOM SEG; structured report and RT structure "
+        "set beside it",
+    }
+    return {
+        (folder / name).relative_to(out).as_posix(): words
+        for name, words in files.items()
+        if (folder / name).exists()
+    }
+
+
 def _finish(
     out: Path,
     recipe: Recipe,
     scored: list[Scored],
     evaluation: Evaluation,
+    extra: dict[str, str],
     seconds: float,
     *,
     short: bool,
@@ -177,6 +234,7 @@ def _finish(
                 "evaluation/summary.json": "their means and standard deviations",
                 "run/best.json": "how the weights were trained",
                 "run/log.csv": "the training log",
+                **extra,
             },
             seconds=seconds,
             versions=versions(),
@@ -187,6 +245,10 @@ def _finish(
         f"{len(scored)} unseen phantoms: liver Dice {liver:.3f}, tumour Dice {tumour:.3f}, "
         f"{seconds / 60:.1f} min.\nOpen {out / 'index.html'} in a browser."
     )
+    if extra:
+        words += "\nOne of them in full:" + "".join(
+            f"\n  {out / path}: {what}" for path, what in extra.items()
+        )
     if not passed:
         words += f"\nBelow the bar of the demo (liver {LIVER_BAR}, tumour {TUMOUR_BAR})."
     return JobResult(summary, words, passed)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ynet3d.dicom_output import require_highdicom
-from ynet3d.errors import InputError
+from ynet3d.errors import InputError, MissingExtraError
 from ynet3d.meshes import require_vtk
 from ynet3d.pipelines.meshes import write_surfaces_of
 from ynet3d.progress import Progress
@@ -34,6 +34,18 @@ class ExtraOutputs:
     dicom: bool = False
     meshes: bool = False
     report: bool = False
+
+    @classmethod
+    def possible(cls) -> tuple[ExtraOutputs, list[str]]:
+        """All that the installed packages can write, and sentences about what is missing."""
+        possible, lacking = {}, []
+        for name in ("dicom", "meshes", "report"):
+            try:
+                cls(**{name: True}).check([])
+                possible[name] = True
+            except MissingExtraError as error:
+                lacking.append(str(error))
+        return cls(**possible), lacking
 
     def check(self, scans: Sequence[Path]) -> None:
         """Refuse what cannot be written, before an hour of predicting; imports little.

@@ -25,7 +25,7 @@ from ynet3d.follow_up.picture import save_follow_up
 from ynet3d.pipelines.segmentations import SEGMENTATION, read_segmentation, read_statistics
 from ynet3d.progress import Progress
 from ynet3d.reporting import statistics
-from ynet3d.volumes import Reorientation, Volume, read_volume, strip_suffix
+from ynet3d.volumes import Reorientation, Volume, read_volume, strip_suffix, turned_like
 
 _TABLE = "follow-up.json"
 #: What the statistics of a prediction know that its mask does not.
@@ -114,7 +114,7 @@ def follow_up(
 def _read_scan(path: str | Path, ct: str | Path | None) -> Scan:
     path = Path(path)
     label = read_segmentation(path)
-    image = read_volume(ct) if ct is not None else None
+    image = turned_like(read_volume(ct), label) if ct is not None else None
     found = statistics(label, image)
     stored = read_statistics(path) if (path / SEGMENTATION).is_file() else None
     if stored is not None and image is None:
