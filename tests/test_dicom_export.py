@@ -69,7 +69,7 @@ def test_only_what_was_asked_for(
         (["--sr"], ["report.dcm", "segmentation.dcm"]),
         (["--rtstruct"], ["contours.dcm"]),
         (["--tumours-together"], ["contours.dcm", "segmentation.dcm"]),
-        (["--seg", "--uncompressed"], ["segmentation.dcm"]),
+        (["--seg", "--compressed"], ["segmentation.dcm"]),
     ):
         out = tmp_path / "-".join(words)
         done = run(capsys, "dicom", "export", prediction, case.folder, "-o", out, *words)

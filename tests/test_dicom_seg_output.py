@@ -14,7 +14,7 @@ from dicom_masks import AFFINE, ORIGIN, SHAPE, Case, case, make_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian
 
 from ynet3d.dicom_output import Kind
 from ynet3d.dicom_output.regions import find_regions
@@ -50,7 +50,7 @@ def test_masks_read_back_by_highdicom(case: Case, tmp_path: Path) -> None:
 def test_what_the_seg_says(case: Case, tmp_path: Path) -> None:
     path = written_seg(case, tmp_path / "out")
     data = pydicom.dcmread(path)
-    assert data.file_meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian
+    assert data.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
     assert (data.SegmentationType, data.BitsAllocated) == ("BINARY", 1)
     assert data.SegmentsOverlap == "YES"
     assert data.StudyInstanceUID == case.scan.metadata["StudyInstanceUID"]

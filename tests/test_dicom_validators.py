@@ -48,7 +48,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Case:
 
 @pytest.fixture(scope="module")
 def written(found: Case) -> Written:
-    return found.write(found.folder.parent / "out", compressed=False)
+    return found.write(found.folder.parent / "out")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,9 @@ def test_dcmtk(found: Case, written: Written) -> None:
     text = said_by("dsrdump", written.files[Kind.SR])
     for line in ('NUM:(,,"Long Axis")="5.0" (mm,UCUM,"mm")', "Tracking Identifier"):
         assert line in text
-    packed = found.write(found.folder.parent / "packed", kinds={Kind.SEG}).files[Kind.SEG]
+    packed = found.write(found.folder.parent / "packed", kinds={Kind.SEG}, compressed=True).files[
+        Kind.SEG
+    ]
     assert "SegmentSequence" in said_by("dcmdump", packed)  # deflated
 
 

@@ -63,9 +63,9 @@ def export(
         bool,
         typer.Option("--tumours-together", help="One segment for all tumours; not with --sr."),
     ] = False,
-    uncompressed: Annotated[
+    compressed: Annotated[
         bool,
-        typer.Option("--uncompressed", help="A plain SEG, for programs that cannot inflate one."),
+        typer.Option("--compressed", help="A SEG tens of times smaller, which not all can read."),
     ] = False,
     series: Annotated[
         str | None,
@@ -87,7 +87,7 @@ def export(
         series=series,
         kinds=kinds,
         one_per_tumour=not together,
-        compressed=not uncompressed,
+        compressed=compressed,
     )
     for note in written.notes:
         typer.echo(f"Note: {note}", err=True)

@@ -8,7 +8,7 @@ import highdicom as hd
 import numpy as np
 import numpy.typing as npt
 import pydicom
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from ynet3d.dicom_output.codes import ARTIFICIAL_INTELLIGENCE, LIVER
 from ynet3d.dicom_output.equipment import EQUIPMENT
@@ -38,8 +38,8 @@ class _OrganAndLesions(hd.seg.Segmentation):
 def make_segmentation(regions: Regions, source: DicomSource, origin: Origin) -> pydicom.Dataset:
     """A SEG of type BINARY with a segment for each region, on the slices of its series.
 
-    Planes in which a segment is empty have no frame. It is compressed as a whole (deflated),
-    because what the standard has for single frames of one bit is read by few programs.
+    Planes in which a segment is empty have no frame. Frames are not compressed: what the standard
+    has for frames of one bit is read by few programs.
 
     Raises:
         ValueError: there is no region (a SEG cannot be empty).
@@ -72,7 +72,6 @@ def make_segmentation(regions: Regions, source: DicomSource, origin: Origin) -> 
     if len(regions.regions) > 1:
         result.SegmentsOverlap = "YES"
     _check_organ(result, regions)
-    result.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     return result
 
 

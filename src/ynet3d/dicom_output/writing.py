@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pydicom
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ynet3d.dicom_output.kinds import ALL_KINDS, Kind
 from ynet3d.dicom_output.regions import Origin, Regions, find_regions
@@ -40,7 +40,7 @@ def write_dicom(
     origin: Origin,
     kinds: Collection[Kind] = ALL_KINDS,
     one_per_tumour: bool = True,
-    compressed: bool = True,
+    compressed: bool = False,
 ) -> Written:
     """Write a mask of a CT series as SEG, structured report and RT structure set.
 
@@ -53,7 +53,7 @@ def write_dicom(
         origin: what made the mask.
         kinds: a report refers to the segments of a SEG, which so comes with it.
         one_per_tumour: a segment (and ROI) for each tumour, which a report needs, else one for all.
-        compressed: the SEG deflated; else uncompressed, which is tens of times larger.
+        compressed: the SEG deflated, tens of times smaller, which some programs cannot read.
 
     Raises:
         InputError: the mask does not fit the series, or `found` is of another mask, or a report of
@@ -87,8 +87,8 @@ def write_dicom(
         # Of names and values that the scan has so already.
         warnings.simplefilter("ignore", UserWarning)
         objects = _make(regions, found, source, origin, kinds)
-        if not compressed and Kind.SEG in objects:
-            objects[Kind.SEG].file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        if compressed and Kind.SEG in objects:
+            objects[Kind.SEG].file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
         folder = ensure_output_folder(folder)
         with staged_files(folder) as staging:
             for kind, data in objects.items():

@@ -24,7 +24,7 @@ def export_prediction(
     series: str | None = None,
     kinds: Collection[Kind] = ALL_KINDS,
     one_per_tumour: bool = True,
-    compressed: bool = True,
+    compressed: bool = False,
 ) -> Written:
     """Write a prediction as DICOM objects that refer to the series it was made from.
 
