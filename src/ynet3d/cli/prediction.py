@@ -25,7 +25,7 @@ def predict(
             "--weights",
             "-w",
             help="A .safetensors file, a run of `ynet3d train`, or a name of `ynet3d weights "
-            "list`; several times: their mean.  [default: lite, once it is shipped]",
+            "list`; several times: their mean.  [default: lite]",
         ),
     ] = None,
     refine: Annotated[
