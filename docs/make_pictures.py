@@ -149,7 +149,7 @@ def _pixels(contour: pydicom.Dataset, image: pydicom.Dataset) -> np.ndarray:
 
 
 def _save(picture: Image.Image, target: Path) -> None:
-    picture.quantize(128, dither=Image.Dither.NONE).save(target, optimize=True)
+    picture.quantize(256, kmeans=2, dither=Image.Dither.NONE).save(target, optimize=True)
 
 
 if __name__ == "__main__":

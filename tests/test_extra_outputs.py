@@ -14,6 +14,7 @@ from html_pages import read_page
 from small_runs import save_constant_weights, save_small_weights, small_scan
 
 from ynet3d.dicom_output.regions import origin_of
+from ynet3d.pipelines.extra_outputs import ExtraOutputs
 from ynet3d.pipelines.segmentations import read_statistics
 from ynet3d.volumes import read_label
 
@@ -135,3 +136,9 @@ def test_what_is_missing_is_said_before_predicting(
         words = ("predict", tmp_path / "ct", "-o", tmp_path / "out", "-w", weights)
         run(capsys, *words, option).assert_refused(match=f"ynet3d[{extra}]", code=1)
         assert left_in(tmp_path / "out") == []
+    possible, lacking = ExtraOutputs.possible()
+    assert possible == ExtraOutputs(meshes=True)
+    assert [sentence.rpartition(" ")[2] for sentence in lacking] == [
+        "'ynet3d[dicom]'",
+        "'ynet3d[report]'",
+    ]
