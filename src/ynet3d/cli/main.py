@@ -26,6 +26,7 @@ from ynet3d.cli import (
     networks,
     phantom,
     prediction,
+    serve,
     synth,
     training,
     tuning,
@@ -41,6 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("predict")(prediction.predict)
+app.command("serve")(serve.serve)
 app.command("mesh")(mesh.mesh)
 app.command("evaluate")(evaluation.evaluate)
 app.command("compare")(compare.compare)
