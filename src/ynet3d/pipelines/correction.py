@@ -8,51 +8,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import nibabel
-import numpy as np
-
 from ynet3d import __version__
 from ynet3d.errors import InputError, MissingExtraError, YnetError
 from ynet3d.files import staged_files, write_json
+from ynet3d.pipelines.corrected_mask import PREDICTED, check_corrected_mask
 from ynet3d.pipelines.extra_outputs import DICOM, MESHES, REPORT, ExtraOutputs
 from ynet3d.pipelines.scans import read_ct
 from ynet3d.pipelines.segmentations import (
     SEGMENTATION,
     STATISTICS,
-    read_segmentation,
     read_statistics,
 )
 from ynet3d.progress import Progress
 from ynet3d.reporting import save_overlay, save_surface, statistics, write_lesions_csv
 from ynet3d.reporting.plausibility import doubts
 from ynet3d.volumes import Volume, write_label
-from ynet3d.volumes.nifti import affine_mm
 
-#: The network's own mask, kept when the first correction takes its place.
-PREDICTED = "segmentation-predicted.nii.gz"
 NOTE = "The mask was corrected by hand, so that the lesions have no confidence."
-
-
-def check_corrected_mask(mask: str | Path, prediction: str | Path) -> Volume:
-    """Read a mask (0, 1, 2) and make sure that it lies on the grid of a prediction's, exactly.
-
-    Args:
-        mask: a label map of any kind that `read_label` reads.
-        prediction: folder of `predict`.
-
-    Raises:
-        InputError: it cannot be read, holds other labels, or lies on another grid.
-    """
-    label = read_segmentation(mask)
-    stored = nibabel.load(Path(prediction) / SEGMENTATION).header  # type: ignore[attr-defined]
-    shape = tuple(int(size) for size in stored.get_data_shape())
-    grid = Volume(np.broadcast_to(np.uint8(0), shape), affine_mm(stored))
-    if not label.same_grid(grid):
-        raise InputError(
-            f"The corrected mask has the shape {label.shape} and the scan {shape}, or they lie "
-            "apart: send a mask on the very grid of the scan, with its axes and orientation."
-        )
-    return Volume(label.array, grid.affine)
 
 
 def correct_files(

@@ -20,7 +20,7 @@ LOG = logging.getLogger("ynet3d.serving")
 COOKIE = "ynet3d"
 
 #: The page loads nothing but what this server sends. NiiVue keeps a font in its code (data:) and
-#: hands files to itself as blobs; WebAssembly and evaluated code it needs for formats not used here.
+#: hands files to itself as blobs; it evaluates code only for formats that are not used here.
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "connect-src 'self' data: blob:; worker-src 'self' blob:; font-src 'self' data:; "

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from ynet3d.errors import InputError, YnetError
-from ynet3d.pipelines.correction import check_corrected_mask
+from ynet3d.pipelines.corrected_mask import check_corrected_mask
 from ynet3d.serving.folders import JobFolders
 from ynet3d.serving.jobs import ACTIVE, Job, JobStore, State, Task, new_identifier
 from ynet3d.serving.metrics import Counters

@@ -84,7 +84,7 @@ class JobFolders:
         shutil.rmtree(self.of(identifier), ignore_errors=True)
 
     def sweep(self, known: set[str]) -> None:
-        """After a start: uploads that never ended, and folders of jobs that are not in the queue."""
+        """After a start: remove uploads that never ended, and folders of jobs that are unknown."""
         for path in self.uploads.iterdir():
             with suppress(OSError):
                 path.unlink()

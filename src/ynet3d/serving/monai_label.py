@@ -1,7 +1,7 @@
 """MONAI Label's REST protocol: what its plug-ins of 3D Slicer and OHIF ask for to segment a scan.
 
-The protocol is that of the client in the package `monailabel` 0.8 and of the OHIF v3 extension: paths,
-parameters and shapes of answers. One model, `ynet3d`; nothing trains.
+The protocol is that of the client in the package `monailabel` 0.8 and of the OHIF v3 extension:
+paths, parameters and shapes of answers. One model, `ynet3d`; nothing trains.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from starlette.concurrency import run_in_threadpool
 
 from ynet3d import __version__
 from ynet3d.labels import RESEARCH_USE
-from ynet3d.pipelines.extra_outputs import DICOM
 from ynet3d.pipelines.segmentations import SEGMENTATION, STATISTICS
 from ynet3d.serving.access import same_secret
 from ynet3d.serving.context import Context, context_of
@@ -39,6 +38,8 @@ from ynet3d.volumes import Volume, read_label, write_volume
 router = APIRouter(tags=["MONAI Label"])
 
 MODEL = "ynet3d"
+#: As `ExtraOutputs` calls it, whose module would bring VTK into the server's process.
+DICOM_FOLDER = "dicom"
 _DTYPES = {"uint8": np.uint8, "uint16": np.uint16, "int16": np.int16}
 _EXTENSIONS = (".nii.gz", ".nii", ".nrrd", ".mha")
 _POLL_SECONDS = 0.2
@@ -226,7 +227,7 @@ def _mask(context: Context, job: Job, params: dict[str, Any]) -> tuple[bytes, st
 
 def _dicom_seg(context: Context, job: Job) -> Response:
     for name in context.folders.files(job.id):
-        if name.startswith(f"{DICOM}/") and "seg" in Path(name).stem.lower():
+        if name.startswith(f"{DICOM_FOLDER}/") and "seg" in Path(name).stem.lower():
             path = context.folders.file(job.id, name)
             if path is not None:
                 return FileResponse(path, media_type="application/dicom", filename=path.name)

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from ynet3d.errors import InputError
 from ynet3d.labels import Label
-from ynet3d.pipelines.correction import PREDICTED
+from ynet3d.pipelines.corrected_mask import PREDICTED
 from ynet3d.pipelines.segmentations import SEGMENTATION
 from ynet3d.serving.context import Context, context_of
 from ynet3d.serving.folders import name_on_disk
@@ -57,7 +57,7 @@ def datastore(request: Request, output: str = "stats") -> Any:
 @router.put("/")
 @router.put("/image")
 async def add_image(request: Request, image: str = "") -> dict[str, str]:
-    """Send a scan (`file`); it is segmented at once. The answer's `image` is its name from now on."""
+    """Send a scan (`file`); it is segmented at once. The answer says its name from now on."""
     context = context_of(request)
     async with form_of(request) as (_, files):
         if not files.get("file"):

@@ -97,6 +97,6 @@ def _check_weights(settings: ServerSettings) -> None:
     for name in settings.weights or (default_weights(),):
         if name not in list_shipped() and not Path(name).exists():
             raise InputError(
-                f"There are no weights at {name}: give a .safetensors file, the folder of a run, or "
-                "a name of `ynet3d weights list`."
+                f"There are no weights at {name}: give a .safetensors file, the folder of a run, "
+                "or a name of `ynet3d weights list`."
             )
