@@ -115,7 +115,7 @@ def ours(folder: Path) -> dict[str, Any]:
     """What `ynet3d predict` does before and after its network, to the written mask."""
     import torch
 
-    from ynet3d.pipelines.prediction import read_ct
+    from ynet3d.pipelines.scans import read_ct
     from ynet3d.preprocessing import labels_on_source_grid, to_network_grid
     from ynet3d.recipes import Preprocessing
     from ynet3d.volumes import write_label

@@ -108,7 +108,8 @@ def test_a_patient_is_judged_by_the_others() -> None:
 def test_without_gain_on_patients_left_out_nothing_changes() -> None:
     """Each patient asks for the opposite of what the other needs."""
     scans = [drawn(1, 4.0), drawn(2, 0.25)]
-    found = calibrate(scans, before=1.2)
+    found = calibrate(scans, before=1.2, on="surroundings")
+    assert found.against == "it gains nothing on patients left out"
     assert found.held_out.loss > found.at_before.loss
     assert found.adopted == 1.2 != found.best
 
@@ -117,21 +118,35 @@ def test_too_sure_of_tumours_and_not_sure_enough_of_the_rest() -> None:
     """Fitting on what is called tumour mends what is told of tumours; fitting on all spoils it."""
     scans = []
     for seed in (1, 2, 3):
-        modest, bold = drawn(seed, 0.5), drawn(seed + 10, 2.0, voxels=2000)
-        tumour = bold.tumour
-        scans.append(ScanSample(modest.name, modest.patient, modest.surroundings, tumour))
+        modest, bold = drawn(seed, 0.5), drawn(seed + 10, 2.0, voxels=2000, lesions=300)
+        scans.append(
+            ScanSample(str(seed), str(seed), modest.surroundings, bold.tumour, bold.lesions)
+        )
     mended, spoiled = calibrate(scans, on="tumour"), calibrate(scans, on="surroundings")
     assert mended.best == pytest.approx(2.0, rel=0.15)
     assert spoiled.best == pytest.approx(0.5, rel=0.05)
+    assert (mended.against, mended.adopted) == (None, mended.best)
+    assert (spoiled.against, spoiled.adopted) == ("the error of claimed tumours rises", 1.0)
     before = mended.at_before.tumour.error or 0
     assert (mended.held_out.tumour.error or 1) < before < (spoiled.held_out.tumour.error or 0)
+
+
+def test_sure_of_what_is_wrong_cannot_be_mended() -> None:
+    """Saying nothing would lose less: the last temperature, which would hide all differences."""
+    sure = np.tile(np.array([[0.0], [0.0], [4.0]], np.float32), 50)
+    voxels = VoxelSample(sure, np.zeros(50, np.uint8))
+    found = calibrate([ScanSample(name, name, voxels, voxels) for name in "abc"])
+    assert found.best == TEMPERATURES[-1]
+    assert found.held_out.loss < found.at_before.loss
+    assert found.adopted == 1.0
+    assert (found.against or "").startswith("no temperature fits")
 
 
 def test_scans_without_a_claimed_tumour_are_judged_all_the_same() -> None:
     scans = [drawn(seed, 2.0) for seed in (1, 2, 3)]
     nothing = VoxelSample(np.empty((3, 0), np.float32), np.empty(0, np.uint8))
     scans.append(ScanSample("4", "4", scans[0].surroundings, nothing))
-    found = calibrate(scans)
+    found = calibrate(scans, on="tumour")
     assert fittable(scans, "tumour") == scans[:3]
     assert found.left_out["4"] == found.best
     assert found.held_out.surroundings.answers == 80_000

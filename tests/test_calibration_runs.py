@@ -50,7 +50,7 @@ def test_the_temperature_lies_in_the_weights(
     weights = save_constant_weights(folder / "best.safetensors", 0)
     before = load_weights(folder)
     write_parts(folder / "split.json", data, {"train": [0], "validation": [1, 2, 3], "test": []})
-    done = run(capsys, "calibrate", folder, data, "-q", "--on", "surroundings")
+    done = run(capsys, "calibrate", folder, data, "-q")
     assert done.code == 0, done
     share = np.mean([background(case) for case in (1, 2, 3)])
     expected = 1 / np.log(2 * share / (1 - share))
@@ -77,13 +77,15 @@ def test_the_temperature_lies_in_the_weights(
 def test_all_is_called_tumour(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nearly always wrong, and so best as unsure as can be."""
+    """Nearly always wrong, and so best as unsure as can be: no temperature mends that."""
     folder = tmp_path / "run"
     save_constant_weights(folder / "best.safetensors", 2)
     write_parts(folder / "split.json", data, {"train": [0], "validation": [1, 2, 3], "test": []})
-    assert run(capsys, "calibrate", folder, data, "-q").code == 0
+    done = run(capsys, "calibrate", folder, data, "-q", "--on", "tumour")
+    assert done.code == 0, done
+    assert "Kept: temperature 1 (as before: no temperature fits" in done.out
     told = load_weights(folder).facts["calibration"]
-    assert (told["fitted_on"], told["temperature"]) == ("tumour", 10.0)
+    assert (told["fitted_on"], told["best"], told["temperature"]) == ("tumour", 10.0, 1.0)
     assert told["before"]["lesions"]["answers"] == 3
     scan = np.size(small_scan()[0].array)
     assert told["before"]["tumour"]["answers"] == 3 * scan
@@ -106,7 +108,7 @@ def test_one_temperature_for_all_folds(
         save_weights(path, tensors, small_recipe(), training_data={"name": "none"}, metrics={})
     parts = {"fold-1": [0], "fold-2": [1, 2], "fold-3": [3]}
     write_parts(folder / "folds.json", data, parts)
-    done = run(capsys, "calibrate", folder, data, "-q", "--on", "surroundings")
+    done = run(capsys, "calibrate", folder, data, "-q")
     assert done.code == 0, done
 
     def loss(temperature: float) -> float:
@@ -134,6 +136,7 @@ def test_what_cannot_be_calibrated(
     write_parts(folder / "split.json", data, {"train": [0], "validation": [1], "test": [2, 3]})
     run(capsys, "calibrate", folder, data).assert_refused(match="1 unseen case(s), of fewer")
     write_parts(folder / "split.json", data, {"train": [0], "validation": [1, 2], "test": [3]})
-    run(capsys, "calibrate", folder, data).assert_refused(match="use --on surroundings")
+    refused = run(capsys, "calibrate", folder, data, "--on", "tumour")
+    refused.assert_refused(match="use --on surroundings")
     write_parts(folder / "folds.json", data, {"fold-1": [0, 1], "fold-2": [2, 3]})
     run(capsys, "calibrate", folder, data).assert_refused(match="no finished fold")

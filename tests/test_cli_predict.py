@@ -264,3 +264,39 @@ def test_a_wrong_path_is_refused_before_torch_is_loaded(tmp_path: Path) -> None:
     )
     assert done.stdout == "2 False\n"
     assert "There is nothing at" in done.stderr
+
+
+def test_dicom_objects(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--dicom` adds a folder of objects, for DICOM alone, and says so before it predicts."""
+    pytest.importorskip("highdicom", reason="highdicom, which writes the objects, is missing")
+    scan = small_scan()[0]
+    write_ct_series(tmp_path / "ct", scan.array.astype(np.int16), scan.affine)
+    out = tmp_path / "out"
+    words = ("predict", tmp_path / "ct", "-o", out, "-w", weights, "--device", "cpu", "--dicom")
+    done = run(capsys, *words)
+    assert done.code == 0, done
+    mask = read_label(out / "segmentation.nii.gz")
+    assert mask.array.any()
+    objects = ["contours.dcm", "report.dcm", "segmentation.dcm"]
+    assert left_in(out) == sorted([*FILES, "dicom", *(f"dicom/{name}" for name in objects)])
+    back = read_label(out / "dicom" / "segmentation.dcm", like=mask)
+    assert np.array_equal(back.array, mask.array)
+    nifti = write_scan(tmp_path / "scan.nii.gz")
+    run(capsys, "predict", nifti, "-o", tmp_path / "no", "-w", weights, "--dicom").assert_refused(
+        match="give the DICOM folder or zip, or leave --dicom out"
+    )
+    assert left_in(tmp_path / "no") == []
+
+
+def test_dicom_objects_of_an_empty_mask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("highdicom", reason="highdicom, which writes the objects, is missing")
+    nothing = save_constant_weights(tmp_path / "nothing.safetensors", 0)
+    scan = small_scan()[0]
+    write_ct_series(tmp_path / "ct", scan.array.astype(np.int16), scan.affine)
+    out = tmp_path / "out"
+    done = run(capsys, "predict", tmp_path / "ct", "-o", out, "-w", nothing, "--dicom")
+    assert done.code == 0, done
+    assert [path.name for path in (out / "dicom").iterdir()] == ["report.dcm"]
+    assert any(
+        "empty" in note for note in json.loads((out / "statistics.json").read_text())["notes"]
+    )

@@ -1,5 +1,7 @@
 """Errors that reach the user as one sentence, with the exit code of the command line."""
 
+import importlib.util
+
 
 class YnetError(Exception):
     """Something failed on our side or the machine's (disk full, out of memory): exit code 1."""
@@ -24,3 +26,16 @@ class MissingExtraError(YnetError):
             f"{purpose} needs the package {package}, which is not installed: "
             f"pip install 'ynet3d[{extra}]'"
         )
+
+
+def require_package(module: str, *, extra: str, purpose: str, package: str | None = None) -> None:
+    """Make sure that `module` can be imported, without importing it.
+
+    Args:
+        package: that has the module, where its name is another.
+
+    Raises:
+        MissingExtraError: it is not installed; the message says what to install.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise MissingExtraError(package or module, extra=extra, purpose=purpose)

@@ -24,8 +24,8 @@ def calibrate(
     ],
     data: Annotated[Path, typer.Argument(help="The data set that it was trained on.")],
     on: Annotated[
-        FittedOn, typer.Option(help="Voxels to fit on: those called tumour, or all near the liver.")
-    ] = FittedOn.TUMOUR,
+        FittedOn, typer.Option(help="Voxels to fit on: all near the liver, or those called tumour.")
+    ] = FittedOn.SURROUNDINGS,
     kind: Kind = "auto",
     labels: Labels = None,
     device: Device = "auto",
@@ -49,8 +49,9 @@ def calibrate(
     typer.echo(
         f"after: temperature {low:g} to {high:g} for patients left out, {_row(found['held_out'])}"
     )
+    why = found["adopted"] if found["against"] is None else f"as before: {found['against']}"
     typer.echo(
-        f"Kept: temperature {found['temperature']:g} ({found['adopted']}), from "
+        f"Kept: temperature {found['temperature']:g} ({why}), from "
         f"{len(found['cases'])} scans of {found['patients']} patients. See {PICTURE} there."
     )
 

@@ -1,4 +1,4 @@
-"""`ynet3d dicom`: what lies in DICOM folders."""
+"""`ynet3d dicom`: what lies in DICOM folders, and predictions as DICOM objects."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="List the series of DICOM folders.", no_args_is_help=True)
+from ynet3d.cli.options import Out
 
-
-@app.callback()
-def _group() -> None:
-    """List the series of DICOM folders."""
+app = typer.Typer(help="List DICOM series; write predictions as DICOM.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -39,3 +36,60 @@ def list_(
     console.print(table)
     for line in lines:
         console.print(line, soft_wrap=True)
+
+
+@app.command("export")
+def export(
+    prediction: Annotated[
+        Path,
+        typer.Argument(metavar="PREDICTION", help="A folder of `ynet3d predict`, or a mask file."),
+    ],
+    scan: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SERIES", help="The DICOM folder or zip that the prediction was made from."
+        ),
+    ],
+    out: Out,
+    seg: Annotated[bool, typer.Option("--seg", help="Write the mask as SEG.")] = False,
+    sr: Annotated[
+        bool,
+        typer.Option("--sr", help="Write the measurements as a structured report, with its SEG."),
+    ] = False,
+    rtstruct: Annotated[
+        bool, typer.Option("--rtstruct", help="Write contours as an RT structure set.")
+    ] = False,
+    together: Annotated[
+        bool,
+        typer.Option("--tumours-together", help="One segment for all tumours; not with --sr."),
+    ] = False,
+    uncompressed: Annotated[
+        bool,
+        typer.Option("--uncompressed", help="A plain SEG, for programs that cannot inflate one."),
+    ] = False,
+    series: Annotated[
+        str | None,
+        typer.Option(help="SeriesInstanceUID, if not the prediction's own or the only one."),
+    ] = None,
+) -> None:
+    """Write a prediction as DICOM SEG, structured report and RT structure set.  [default: all]"""
+    from ynet3d.dicom_output import Kind
+    from ynet3d.pipelines.dicom_export import export_prediction
+
+    asked = {Kind.SEG: seg, Kind.SR: sr, Kind.RTSTRUCT: rtstruct}
+    kinds = {kind for kind, wanted in asked.items() if wanted}
+    if not kinds:
+        kinds = {Kind.SEG, Kind.RTSTRUCT} if together else set(Kind)
+    written = export_prediction(
+        prediction,
+        scan,
+        out,
+        series=series,
+        kinds=kinds,
+        one_per_tumour=not together,
+        compressed=not uncompressed,
+    )
+    for note in written.notes:
+        typer.echo(f"Note: {note}", err=True)
+    for kind, path in written.files.items():
+        typer.echo(f"{kind.name}: {path}")

@@ -14,6 +14,7 @@ import typer
 from ynet3d.cli import (
     bench,
     calibration,
+    case_report,
     compare,
     cross_validate,
     data,
@@ -22,6 +23,7 @@ from ynet3d.cli import (
     evaluation,
     experiment,
     export,
+    follow_up,
     mesh,
     networks,
     phantom,
@@ -44,6 +46,8 @@ app = typer.Typer(
 app.command("predict")(prediction.predict)
 app.command("serve")(serve.serve)
 app.command("mesh")(mesh.mesh)
+app.command("report")(case_report.report)
+app.command("follow-up")(follow_up.follow_up)
 app.command("evaluate")(evaluation.evaluate)
 app.command("compare")(compare.compare)
 app.command("train")(training.train)

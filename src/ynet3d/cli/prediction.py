@@ -58,6 +58,18 @@ def predict(
     hu_offset: Annotated[
         int, typer.Option(help="Added to every voxel, for instance -1024 for files of HU + 1024.")
     ] = 0,
+    dicom: Annotated[
+        bool,
+        typer.Option(
+            "--dicom", help="Write SEG, structured report and RT structure set too (DICOM inputs)."
+        ),
+    ] = False,
+    meshes: Annotated[
+        bool, typer.Option("--meshes", help="Write closed surfaces too, as `ynet3d mesh` does.")
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write report.html and report.pdf too.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Find liver and tumours: mask on the scan's own grid, statistics, pictures."""
@@ -75,6 +87,9 @@ def predict(
         cache=cache,
         series=series,
         hu_offset=hu_offset,
+        dicom=dicom,
+        meshes=meshes,
+        report=report,
         progress=Progress(quiet=quiet),
     )
     for item in done:

@@ -6,9 +6,9 @@ log-likelihood. With it fitted and judged on the same scans, the judgement would
 each patient is also judged with the temperature that the others give. The loss of each scan is a
 curve over all temperatures that are tried: fitting without a patient is then a sum less one row.
 
-A network may be too sure of its tumours and not sure enough of the rest. What users are told is
-how sure it is of a tumour, so the temperature is fitted on voxels called tumour, unless one asks
-for all voxels around the liver.
+A network may be too sure of its tumours and not sure enough of the rest, and one temperature
+cannot mend both. What users are told is how sure it is of a tumour, so a temperature that makes
+this worse is not taken; the one fitted on voxels called tumour alone may do better.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ class Calibration:
 
     Attributes:
         best: lowest mean loss over all scans.
-        adopted: `best`, or `before` if temperatures gain nothing on patients left out.
+        adopted: `best`, or `before` if there is something against it.
+        against: what, in words.
         left_out: patient to the temperature that the other patients give.
         at_before, held_out: with `before`; and each patient with the temperature of the others.
     """
@@ -105,6 +106,7 @@ class Calibration:
     before: float
     best: float
     adopted: float
+    against: str | None
     left_out: dict[str, float]
     at_before: Judgement
     held_out: Judgement
@@ -116,7 +118,7 @@ def fittable(scans: Sequence[ScanSample], on: Where) -> list[ScanSample]:
 
 
 def calibrate(
-    scans: Sequence[ScanSample], before: float = 1.0, *, on: Where = "tumour"
+    scans: Sequence[ScanSample], before: float = 1.0, *, on: Where = "surroundings"
 ) -> Calibration:
     """Fit the temperature on all scans, and judge it on patients that it was not fitted on.
 
@@ -135,9 +137,19 @@ def calibrate(
     best = lowest(curves.mean(axis=0))
     at_before = judge(scans, lambda scan: before, on=on)
     held_out = judge(scans, lambda scan: left_out[scan.patient], on=on)
-    gains = at_before.loss - held_out.loss > _LEAST_GAIN
-    adopted = best if gains else before
-    return Calibration(before, best, adopted, left_out, at_before, held_out)
+    against = _against(best, at_before, held_out)
+    adopted = best if against is None else before
+    return Calibration(before, best, adopted, against, left_out, at_before, held_out)
+
+
+def _against(best: float, before: Judgement, held_out: Judgement) -> str | None:
+    if before.loss - held_out.loss <= _LEAST_GAIN:
+        return "it gains nothing on patients left out"
+    if best in (TEMPERATURES[0], TEMPERATURES[-1]):
+        return "no temperature fits: the best is the last that was tried"
+    if (held_out.lesions.error or 0.0) > (before.lesions.error or 0.0):
+        return "the error of claimed tumours rises"
+    return None
 
 
 def loss_curve(voxels: VoxelSample, temperatures: Floats) -> Floats:

@@ -44,7 +44,7 @@ def save_reliability_plot(found: Calibration, path: str | Path, *, title: str) -
         axes.set_title(f"{words}\n{after.answers} answers", fontsize=9.5, color=INK)
         axes.set_xlabel("how sure", fontsize=9)
         axes.set_ylabel("how often right", fontsize=9)
-        axes.legend(fontsize=8, frameon=False, loc="upper left", title="calibration error")
+        axes.legend(fontsize=8, edgecolor="white", loc="upper left", title="calibration error")
     save_figure(figure, path)
 
 

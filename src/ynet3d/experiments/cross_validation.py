@@ -29,6 +29,7 @@ from ynet3d.pipelines.report import (
     score_scan,
     versions,
 )
+from ynet3d.pipelines.segmentations import STATISTICS
 from ynet3d.progress import Progress
 from ynet3d.recipes import Recipe, load_recipe
 from ynet3d.reporting import Page, Picture, Table, write_page
@@ -199,7 +200,7 @@ def _scored(
 
 def _kept(folder: Path, weights: Weights) -> dict[str, Any] | None:
     """The statistics in `folder`, if they are from these weights with their post-processing."""
-    path = folder / "statistics.json"
+    path = folder / STATISTICS
     if not path.is_file():
         return None
     statistics: dict[str, Any] = json.loads(path.read_text("utf-8"))

@@ -5,13 +5,12 @@ Each holds MONAI's own module as `network`, so weights go to MONAI and come from
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import torch
 from torch import nn
 
-from ynet3d.errors import MissingExtraError
+from ynet3d.errors import require_package
 from ynet3d.networks.blocks import guard_layers, on_padded
 from ynet3d.networks.parts import Part
 from ynet3d.networks.registry import register_network
@@ -176,8 +175,8 @@ class MonaiSwinUNETR(_Padded):
     def __init__(self, *, in_channels: int = 1, num_classes: int = 3, width: int = 48) -> None:
         from monai.networks.nets import SwinUNETR
 
-        if importlib.util.find_spec("einops") is None:  # MONAI asks for it at the first image only
-            raise MissingExtraError("einops", extra="swin", purpose="The network monai:SwinUNETR")
+        # MONAI asks for it at the first image only.
+        require_package("einops", extra="swin", purpose="The network monai:SwinUNETR")
         _check_width(width, multiple_of=SWIN_WIDTH_MULTIPLE)
         device = torch.get_default_device()
         with torch.device("cpu"):  # it reads values while it is built: no meta device there

@@ -29,11 +29,11 @@ FIGURES, PICTURE = "calibration.json", "reliability.png"
 _RULE = (
     "The temperature of lowest negative log-likelihood over the voxels that fitted_on names, each "
     "scan counting the same. 'held_out' is each patient with the temperature that the others give; "
-    "without a gain in loss there, the recipe's temperature stays. expected_calibration_error: Guo "
-    "et al. 2017. surroundings: voxels in the box of the reference's liver and "
-    f"{SURROUNDINGS_MM:g} mm, the probability of their likeliest label and whether it is right; "
-    "tumour: the same of voxels called tumour; lesions: mean probability of tumour over a claimed "
-    "tumour, and whether it touches one of the reference."
+    "'against' is what speaks against the best one, and then the recipe's temperature stays. "
+    "expected_calibration_error: Guo et al. 2017. surroundings: voxels in the box of the "
+    f"reference's liver and {SURROUNDINGS_MM:g} mm, the probability of their likeliest label and "
+    "whether it is right; tumour: the same of voxels called tumour; lesions: mean probability of "
+    "tumour over a claimed tumour, and whether it touches one of the reference."
 )
 
 
@@ -43,7 +43,7 @@ def calibrate_run(
     *,
     kind: str = "auto",
     labels: Path | None = None,
-    on: Where = "tumour",
+    on: Where = "surroundings",
     device: str = "auto",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -120,7 +120,8 @@ def _figures(found: Calibration, names: Sequence[str]) -> dict[str, Any]:
     left_out = list(found.left_out.values())
     return {
         "temperature": round(found.adopted, 4),
-        "adopted": "best" if found.adopted == found.best else "before",
+        "adopted": "best" if found.against is None else "before",
+        "against": found.against,
         "before": _judged(found.at_before) | {"temperature": found.before},
         "held_out": _judged(found.held_out)
         | {"temperatures": [round(min(left_out), 4), round(max(left_out), 4)]},

@@ -13,6 +13,7 @@ from ynet3d.labels import RESEARCH_USE
 from ynet3d.meshes import FORMATS, NamedSurface, require_vtk, surfaces_of, write_surfaces
 from ynet3d.pipelines.segmentations import read_segmentation
 from ynet3d.progress import Progress
+from ynet3d.volumes import Volume
 
 _LIST = "meshes.json"
 
@@ -46,16 +47,28 @@ def write_meshes(
         MissingExtraError: VTK is not installed.
         InputError: an unknown format; the segmentation cannot be read, or is empty.
     """
-    progress = progress or Progress(quiet=True)
-    chosen = _checked(formats)
+    _checked(formats)
     require_vtk()
     label = read_segmentation(segmentation)
-    count, surfaces = surfaces_of(label)
-    if not count:
+    if not label.array.any():
         raise InputError(
             f"{segmentation} marks neither liver nor tumour, so that there is nothing to make a "
             "surface of: give a segmentation that is not empty."
         )
+    return write_surfaces_of(label, out, formats=formats, progress=progress)
+
+
+def write_surfaces_of(
+    label: Volume,
+    out: str | Path,
+    *,
+    formats: Sequence[str] = FORMATS,
+    progress: Progress | None = None,
+) -> MeshFiles:
+    """As `write_meshes`, for a label map in memory that is not empty."""
+    progress = progress or Progress(quiet=True)
+    chosen = _checked(formats)
+    count, surfaces = surfaces_of(label)
     folder = ensure_output_folder(out)
     made = tuple(progress.track(surfaces, "Surfaces", total=count))
     with staged_files(folder, last=_LIST) as staging:

@@ -1,8 +1,7 @@
-"""Scans on disk to files on disk: mask, statistics, pictures."""
+"""Scans on disk to files on disk: mask, statistics, pictures, and more on request."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,29 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ynet3d.errors import InputError, YnetError
+from ynet3d import __version__
+from ynet3d.errors import YnetError
 from ynet3d.files import ensure_output_folder, staged_files, write_json
 from ynet3d.labels import RESEARCH_USE
-from ynet3d.pipelines.segmentations import SEGMENTATION
+from ynet3d.pipelines.extra_outputs import ExtraOutputs
+from ynet3d.pipelines.scans import read_ct, scans_in, targets_of
+from ynet3d.pipelines.segmentations import SEGMENTATION, STATISTICS
 from ynet3d.progress import Progress
 from ynet3d.reporting import save_overlay, save_surface, statistics, write_lesions_csv
 from ynet3d.reporting.plausibility import doubts
-from ynet3d.volumes import (
-    Phase,
-    SeriesSummary,
-    Volume,
-    check_ct,
-    find_volumes,
-    holds_dicom,
-    is_label_name,
-    read_volume,
-    strip_suffix,
-    write_label,
-)
+from ynet3d.volumes import Volume, write_label
 
 if TYPE_CHECKING:
+    from ynet3d.dicom_output.source import DicomSource
     from ynet3d.inference import Predictor, TwoStagePredictor
     from ynet3d.inference.ensemble import OneOrMore
     from ynet3d.weights import Weights
@@ -70,6 +60,9 @@ def predict_files(
     cache: Path | None = None,
     series: str | None = None,
     hu_offset: int = 0,
+    dicom: bool = False,
+    meshes: bool = False,
+    report: bool = False,
     progress: Progress | None = None,
 ) -> tuple[list[FilePrediction], list[FailedPrediction]]:
     """Predict scans: `segmentation.nii.gz`, `statistics.json`, `lesions.csv` and two pictures each.
@@ -83,6 +76,7 @@ def predict_files(
         device, runtime, precision, cache: what the network runs on and in, see `Predictor`.
         series: DICOM SeriesInstanceUID, where an input has several.
         hu_offset: added to the voxels (HU) of each scan, for files that store HU + 1024 or such.
+        dicom, meshes, report: write these too, see `ExtraOutputs`.
 
     Returns:
         What was predicted, and what of several inputs failed (one bad scan never stops the rest).
@@ -92,8 +86,10 @@ def predict_files(
         YnetError: a single input failed for another reason.
     """
     progress = progress or Progress(quiet=True)
-    scans = [scan for item in inputs for scan in _scans(Path(item))]
-    targets = _targets(scans, ensure_output_folder(out))
+    extra = ExtraOutputs(dicom=dicom, meshes=meshes, report=report)
+    scans = [scan for item in inputs for scan in scans_in(Path(item))]
+    targets = targets_of(scans, ensure_output_folder(out))
+    extra.check(scans)
     # Here, so that a wrong path is refused before torch has been loaded.
     from ynet3d.devices import explained_memory_errors
     from ynet3d.inference import make_predictor
@@ -115,7 +111,11 @@ def predict_files(
                 volume, notes = read_ct(scan, series=series, hu_offset=hu_offset)
                 for note in notes:
                     progress.say(f"Note: {note}")
-                done.append(_predict_one(predictor, volume, notes, name, scan, folder, progress))
+                source = extra.source_of(scan, volume, series)
+                found = _predict_one(
+                    predictor, volume, source, notes, name, scan, folder, progress, extra=extra
+                )
+                done.append(found)
         except YnetError as error:
             if len(scans) == 1:
                 raise
@@ -124,62 +124,17 @@ def predict_files(
     return done, failed
 
 
-def read_ct(
-    path: Path, *, series: str | None = None, hu_offset: int = 0
-) -> tuple[Volume, list[str]]:
-    """Read a CT and make sure that it can be one; what is odd about it comes as sentences.
-
-    Args:
-        hu_offset: added to every voxel.
-
-    Raises:
-        InputError: it cannot be read, or no sensible result can come from it.
-    """
-    volume = read_volume(path, series=series)
-    if hu_offset:
-        volume = _shifted(volume, hu_offset)
-    notes = check_ct(volume)
-    others = volume.metadata.get("other_series", ())
-    if others:
-        notes.insert(0, _passed_over(path, volume, others))
-    return volume, notes
-
-
-def _passed_over(path: Path, volume: Volume, others: Sequence[SeriesSummary]) -> str:
-    """Which of several series was taken, by which rule, and the likeliest of the others."""
-    largest = others[0]
-    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-    taken = volume.metadata["SeriesInstanceUID"] or "without UID"
-    portal = volume.metadata["phase"] == Phase.PORTAL_VENOUS
-    rule = "one that says that it is portal venous" if portal else "one with the most slices"
-    phase = f", {largest.phase}" if largest.phase else ""
-    return (
-        f"{path} holds {len(others) + 1} axial CT series; the {rule} was taken ({taken}, "
-        f"{len(volume.metadata['source_slices'])} slices), not {largest.name or 'one without UID'} "
-        f"({largest.images} slices{phase}){more}: name another with --series, see `ynet3d dicom "
-        "list`."
-    )
-
-
-def _shifted(volume: Volume, hu_offset: int) -> Volume:
-    low, high = (float(extreme) + hu_offset for extreme in (volume.array.min(), volume.array.max()))
-    limits = np.iinfo(np.int16)
-    if not limits.min <= low <= high <= limits.max:
-        raise InputError(
-            f"With --hu-offset {hu_offset}, {volume.source} would reach from {low:g} to {high:g}, "
-            "which is not HU: give another offset."
-        )
-    return volume.with_array(volume.array + volume.array.dtype.type(hu_offset))
-
-
 def _predict_one(
     predictor: Predictor | TwoStagePredictor,
     volume: Volume,
+    source: DicomSource | None,
     notes: list[str],
     name: str,
     scan: Path,
     folder: Path,
     progress: Progress,
+    *,
+    extra: ExtraOutputs,
 ) -> FilePrediction:
     started = time.monotonic()
     label = predictor(volume, progress=progress, checked=True)
@@ -207,17 +162,21 @@ def _predict_one(
         },
         "runtime": [running.as_json() for running in predictor.running],
         **_others(predictor),
+        "version": __version__,
         "notice": RESEARCH_USE,
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with staged_files(folder) as staging:
+        with staged_files(folder, last=STATISTICS) as staging:
             write_label(label, staging / SEGMENTATION)
             save_overlay(volume, label, staging / "overlay.png", title=name, found=found)
             save_surface(label, staging / "surface.png", title=name, found=found)
             write_lesions_csv(found, staging / "lesions.csv")
+            for note in extra.write_with_mask(label, source, staging, content):
+                progress.say(f"Note: {note}")
+                content["notes"].append(note)
             content["seconds"] = round(time.monotonic() - started, 1)
-            write_json(staging / "statistics.json", content)
+            write_json(staging / STATISTICS, content)
     except OSError as error:
         raise YnetError(
             f"The results of {name} could not be written to {folder}: {error.strerror}."
@@ -225,6 +184,7 @@ def _predict_one(
     finally:
         with suppress(OSError):  # leave no empty folder of a scan that failed
             folder.rmdir()
+    extra.write_after_mask(volume, label, folder, content, progress)
     return FilePrediction(name, scan, folder, content)
 
 
@@ -240,41 +200,3 @@ def _others(predictor: Predictor | TwoStagePredictor) -> dict[str, Any]:
     if isinstance(predictor, TwoStagePredictor):
         others["refined_by"] = named(predictor.fine.members)
     return {name: members for name, members in others.items() if members}
-
-
-def _scans(path: Path) -> list[Path]:
-    """`path` itself, or the volume files in it unless they are label maps or lie beside DICOM."""
-    if not path.exists():
-        raise InputError(f"There is nothing at {path}: check the path of the input.")
-    files = find_volumes(path) if path.is_dir() else []
-    if not files or holds_dicom(path):
-        return [path]
-    stems = {strip_suffix(file) for file in files}
-    return [file for file in files if not is_label_name(strip_suffix(file), stems)] or [path]
-
-
-def _targets(scans: Sequence[Path], out: Path) -> list[tuple[str, Path]]:
-    names = [_name(scan) for scan in scans]
-    if len(scans) == 1:
-        return [(names[0], out)]
-    if _twice(names):  # same file name in several folders: add the folder's
-        names = [f"{_name(scan.parent)}-{name}" for scan, name in zip(scans, names, strict=True)]
-    twice = _twice(names)
-    if twice:
-        raise InputError(
-            f"Several inputs would be written to {out / twice[0]}: predict them in separate calls, "
-            "or rename them."
-        )
-    return [(name, out / name) for name in names]
-
-
-def _twice(names: list[str]) -> list[str]:
-    """Names that meet in one folder, also where the file system ignores case."""
-    folded = [name.casefold() for name in names]
-    return sorted({name for name in names if folded.count(name.casefold()) > 1})
-
-
-def _name(path: Path) -> str:
-    """The input's own name; a link keeps its own, whatever it points to."""
-    absolute = Path(os.path.abspath(path))
-    return absolute.name if absolute.is_dir() else strip_suffix(absolute)

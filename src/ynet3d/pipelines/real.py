@@ -22,7 +22,7 @@ from ynet3d.datasets import (
 from ynet3d.errors import InputError
 from ynet3d.evaluation import Evaluation, summarise, write_evaluation
 from ynet3d.files import ensure_output_folder, write_json
-from ynet3d.pipelines.prediction import SEGMENTATION, FilePrediction, predict_files
+from ynet3d.pipelines.prediction import FilePrediction, predict_files
 from ynet3d.pipelines.report import (
     READING,
     JobResult,
@@ -34,6 +34,7 @@ from ynet3d.pipelines.report import (
     score_scan,
     versions,
 )
+from ynet3d.pipelines.segmentations import SEGMENTATION
 from ynet3d.progress import Progress
 from ynet3d.reporting import Page, Table, write_page
 from ynet3d.volumes import read_label

@@ -9,6 +9,7 @@ from typing import Any
 
 from ynet3d.evaluation import CaseEvaluation, Evaluation, evaluate_pair
 from ynet3d.labels import Label
+from ynet3d.pipelines.segmentations import SEGMENTATION
 from ynet3d.reporting import Case, CaseRow, Headline, Picture, save_overlay
 from ynet3d.volumes import Volume, read_label
 
@@ -46,7 +47,7 @@ def score_scan(
 
     The mask is read back from its file; its geometry is compared with `image`, voxel for voxel.
     """
-    mask = read_label(folder / "segmentation.nii.gz")
+    mask = read_label(folder / SEGMENTATION)
     evaluation = evaluate_pair(mask, reference, name)
     liver, tumour = evaluation.classes["liver"], evaluation.classes["tumour"]
     has_tumour = bool(tumour.counts.reference)

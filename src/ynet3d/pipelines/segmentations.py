@@ -1,15 +1,18 @@
-"""Finding and reading the segmentation that a command is given."""
+"""Finding and reading a prediction that a command is given: its mask, and its statistics."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from ynet3d.errors import InputError
 from ynet3d.labels import NUM_CLASSES
 from ynet3d.volumes import Volume, read_label
 
-#: Name of the mask in a folder of `ynet3d predict`.
-SEGMENTATION = "segmentation.nii.gz"
+#: Names of the mask, and of what is known of it, in a folder of `ynet3d predict`.
+SEGMENTATION, STATISTICS = "segmentation.nii.gz", "statistics.json"
+_NEEDED = ("summary", "liver_ml", "tumour_ml", "tumour_share", "lesion_count", "lesions")
 
 
 def read_segmentation(path: str | Path) -> Volume:
@@ -31,3 +34,26 @@ def read_segmentation(path: str | Path) -> Volume:
             "2 (tumour) are expected: give the label map, not the image, and recode other labels."
         )
     return label
+
+
+def read_statistics(folder: str | Path) -> dict[str, Any] | None:
+    """What `ynet3d predict` wrote beside a mask; None where there is nothing.
+
+    Raises:
+        InputError: it is not what was written.
+    """
+    path = Path(folder) / STATISTICS
+    if not path.is_file():
+        return None
+    remedy = "predict again, or remove it, and the mask is measured anew"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as JSON ({error}): {remedy}.") from None
+    missing = [key for key in _NEEDED if not isinstance(found, dict) or key not in found]
+    if missing:
+        raise InputError(
+            f"{path} is not as `ynet3d predict` writes it (it has no {missing[0]}): {remedy}."
+        )
+    result: dict[str, Any] = found
+    return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 def render(template: str, **content: Any) -> str:
     """The HTML of a file in `templates/`; all text is escaped."""
     return _environment().get_template(template).render(**content)
+
+
+def source(file: str) -> str:
+    """The text of a file in `templates/`, as it is."""
+    return files("ynet3d.reporting").joinpath("templates", file).read_text(encoding="utf-8")
 
 
 @cache
@@ -40,6 +46,7 @@ def _environment() -> Environment:
         href=_href,
         setting=_setting,
         prose=_prose,
+        mm="{:.2f}".format,
         lay_out=lay_out,
     )
     environment.globals.update(

@@ -11,6 +11,7 @@ from ynet3d.volumes.formats import find_volumes, is_label_name, is_volume_path, 
 from ynet3d.volumes.orientation import CANONICAL, Reorientation, turned_like
 from ynet3d.volumes.placing import on_common_grid, placed_on
 from ynet3d.volumes.reading import (
+    dicom_images,
     find_labels,
     list_series,
     read_label,
@@ -30,6 +31,7 @@ __all__ = [
     "Volume",
     "check_ct",
     "ct_problems",
+    "dicom_images",
     "find_labels",
     "find_volumes",
     "holds_dicom",

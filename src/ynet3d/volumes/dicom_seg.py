@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -197,13 +197,25 @@ def _pixels(
     data: Any, path: Path, frames: Sequence[Frame]
 ) -> Iterator[tuple[Frame, npt.NDArray[Any]]]:
     """Decode `frames` one at a time."""
+    import pydicom
     from pydicom.pixels import iter_pixels
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
 
     syntax = str(data.file_meta.get("TransferSyntaxUID") or "")
     if syntax and not decodable(syntax):
         raise missing_decoder(path, syntax)
     try:
-        decoded = iter_pixels(path, indices=[frame.number for frame in frames]) if frames else ()
+        source: Any = path
+        indices = [frame.number for frame in frames]
+        decoded: Iterable[npt.NDArray[Any]]
+        # pydicom 3 neither inflates a file for single frames nor finds them between whole bytes.
+        if syntax == DeflatedExplicitVRLittleEndian:
+            source = pydicom.dcmread(path)
+        if data.get("BitsAllocated") == 1 and data.Rows * data.Columns % 8:
+            whole = pydicom.dcmread(path).pixel_array.reshape(-1, data.Rows, data.Columns)
+            decoded = (whole[index] for index in indices)
+        else:
+            decoded = iter_pixels(source, indices=indices) if frames else ()
         yield from zip(frames, decoded, strict=True)
     except YnetError:
         raise

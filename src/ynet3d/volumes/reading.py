@@ -127,6 +127,30 @@ def list_series(path: str | Path) -> list[SeriesSummary]:
     return listed_series(headers, folder)
 
 
+@contextmanager
+def dicom_images(path: str | Path) -> Iterator[tuple[list[SliceHeader], Path]]:
+    """Yield headers of all DICOM images, and where they lie, for as long as they can be read.
+
+    Args:
+        path: folder (and folders inside), zip, DICOMDIR, or one file.
+
+    Raises:
+        InputError: no such path, a file of another kind, or a damaged one.
+    """
+    path = _existing(path)
+    if path.is_dir():
+        yield scan_folder(path), path
+    elif volume_suffix(path) == ZIP_SUFFIX:
+        with _unpacked_as(path) as folder:
+            yield scan_folder(folder), folder
+    elif is_dicomdir(path):
+        yield scan_folder(path.parent), path.parent
+    elif is_dicom(read_head(path)):
+        yield read_headers(path), path
+    else:
+        raise InputError(f"{path} is no DICOM series: give the folder or the zip of all slices.")
+
+
 def _existing(path: str | Path) -> Path:
     path = Path(path)
     if not path.exists():
