@@ -119,7 +119,7 @@ def accept(
         upload.unlink(missing_ok=True)
         folders.remove(identifier)
         if isinstance(error, YnetError):
-            hide_paths(error, folder, shown_name(name))
+            hide_paths(error, folder / "input" / file, shown_name(name))
         raise
 
 
@@ -142,11 +142,10 @@ def check_scan(path: Path, *, unpacked_limit: int) -> None:
         raise InputError(f"{path} is {_content(path, head)}: send {EXPECTED}.")
 
 
-def hide_paths(error: YnetError, folder: Path, name: str) -> None:
-    """Say the file's own name where a message names a path of this server."""
-    text = str(error)
-    for path in sorted((folder / "input").glob("*")):
-        text = text.replace(str(path), name)
+def hide_paths(error: YnetError, scan: Path, name: str) -> None:
+    """Say the file's own name where a message names its path, and no path of this server."""
+    text = str(error).replace(str(scan), name)
+    folder = scan.parents[1]
     error.args = (text.replace(f"{folder}{os.sep}", "").replace(str(folder), name),)
 
 

@@ -74,7 +74,7 @@ def work(store: JobStore, folders: JobFolders, job: Job, options: dict[str, Any]
         else:
             message = correct(folders, job, progress)
     except YnetError as error:
-        hide_paths(error, folders.of(job.id), job.name)
+        hide_paths(error, folders.input(job), job.name)
         # Its sentence may name the file or a series: that is for the user, not for the log.
         store.finish(job.id, failed, str(error), f"{type(error).__name__}, see the job")
     except MemoryError:
