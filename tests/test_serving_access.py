@@ -46,7 +46,9 @@ def test_token_files(tmp_path: Path) -> None:
         read_token(tmp_path / "none")
 
 
-@pytest.mark.parametrize("path", ["/api/jobs", "/metrics", "/info/", "/datastore/", "/openapi.json"])
+@pytest.mark.parametrize(
+    "path", ["/api/jobs", "/metrics", "/info/", "/datastore/", "/openapi.json"]
+)
 def test_nothing_without_the_token(server: TestClient, path: str) -> None:
     assert server.get(path).status_code == 401
     for wrong in ("", "Bearer", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x"):

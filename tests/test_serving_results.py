@@ -72,7 +72,12 @@ def test_files_of_a_result(server: TestClient, job: Job) -> None:
     ]
     for name in shown["files"]:
         assert server.get(f"/api/jobs/{job.id}/files/{name}").status_code == 200
-    for name in ("../input/scan.nii.gz", "%2e%2e/input/scan.nii.gz", "nothing", "..%2f..%2fqueue.sqlite"):
+    for name in (
+        "../input/scan.nii.gz",
+        "%2e%2e/input/scan.nii.gz",
+        "nothing",
+        "..%2f..%2fqueue.sqlite",
+    ):
         assert server.get(f"/api/jobs/{job.id}/files/{name}").status_code == 404
 
 
@@ -111,9 +116,7 @@ def test_a_corrected_mask_is_measured_anew(server: TestClient, job: Job, tmp_pat
 
 
 @pytest.mark.parametrize("change", ["shifted", "smaller", "flipped", "label 3", "no mask"])
-def test_masks_that_are_refused(
-    server: TestClient, job: Job, tmp_path: Path, change: str
-) -> None:
+def test_masks_that_are_refused(server: TestClient, job: Job, tmp_path: Path, change: str) -> None:
     array, affine = LABEL.array.copy(), LABEL.affine.copy()
     if change == "shifted":
         affine[0, 3] += 0.5
@@ -243,7 +246,8 @@ def test_the_client(server: TestClient, job: Job, tmp_path: Path) -> None:
 
 
 def test_a_client_without_a_server() -> None:
-    with Client("http://127.0.0.1:9", timeout=2) as client, pytest.raises(
-        YnetError, match="cannot be reached"
+    with (
+        Client("http://127.0.0.1:9", timeout=2) as client,
+        pytest.raises(YnetError, match="cannot be reached"),
     ):
         client.jobs()

@@ -78,7 +78,9 @@ def test_two_users_wait_in_the_order_in_which_they_came(server: TestClient, tmp_
 @pytest.mark.parametrize("announced", [True, False])
 def test_too_large(server: TestClient, announced: bool) -> None:
     content = bytes(1_200_000)
-    pieces = content if announced else (content[at : at + 50_000] for at in range(0, 1_200_000, 50_000))
+    pieces = (
+        content if announced else (content[at : at + 50_000] for at in range(0, 1_200_000, 50_000))
+    )
     answer = server.post("/api/jobs", params={"name": "a.nii.gz"}, content=pieces)
     assert answer.status_code == 413
     assert "larger than the 1 MB" in answer.json()["detail"]
@@ -152,9 +154,7 @@ def test_a_sender_that_hangs_up(tmp_path: Path) -> None:
     assert not target.exists()
 
 
-def test_half_sent_over_a_real_connection(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_half_sent_over_a_real_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Supervisor, "_lane", lambda self, task: None)
     with listening_server(tmp_path / "data") as (url, server):
         port = int(url.rsplit(":", 1)[1])

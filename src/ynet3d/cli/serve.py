@@ -12,9 +12,13 @@ from ynet3d.cli.options import Device
 
 def serve(
     host: Annotated[
-        str, typer.Option(help="Where to listen; anything but this machine needs --token-file.")
+        str, typer.Option(help="Where to listen; anything but this machine needs a token.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+    token: Annotated[
+        str | None,
+        typer.Option(help="The secret itself; other users of this machine may see it then."),
+    ] = None,
     token_file: Annotated[
         Path | None,
         typer.Option(help="File with the secret that users log in with (16 characters or more)."),
@@ -49,6 +53,9 @@ def serve(
         Path | None,
         typer.Option(help="The viewer's package as a file, where npm cannot fetch it."),
     ] = None,
+    no_viewer: Annotated[
+        bool, typer.Option("--no-viewer", help="Serve the API only; fetch no viewer.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log every request.")] = False,
 ) -> None:
     """A page in the browser for scans: drop, look, correct, download; and an API for programs."""
@@ -64,7 +71,7 @@ def serve(
     settings = ServerSettings(
         host=host,
         port=port,
-        token=None if token_file is None else read_token(token_file),
+        token=token if token_file is None else read_token(token_file),
         weights=tuple(weights or ()),
         device=device,
         runtime=runtime,
@@ -74,6 +81,6 @@ def serve(
         allowed_origins=tuple(allow_origin or ()),
         **given,
     ).checked()
-    viewer = fetch(viewer_package)
+    viewer = None if no_viewer else fetch(viewer_package)
     typer.echo(f"Open http://{host}:{port} (Ctrl-C ends the server).", err=True)
     serve(settings, viewer=viewer, verbose=verbose)

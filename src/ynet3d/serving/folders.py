@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from ynet3d.errors import InputError
+from ynet3d.errors import InputError, YnetError
 from ynet3d.files import ensure_output_folder
 from ynet3d.pipelines.segmentations import SEGMENTATION
 from ynet3d.serving.jobs import Job
@@ -121,3 +121,10 @@ def shown_name(name: str) -> str:
     """A file's own name as the user sees it: without folders and control characters."""
     own = name.replace("\\", "/").rsplit("/", 1)[-1]
     return "".join(letter for letter in own if letter.isprintable())[:200] or "scan"
+
+
+def hide_paths(error: YnetError, scan: Path, name: str) -> None:
+    """Say the file's own name where a message names its path, and no path of this server."""
+    text = str(error).replace(str(scan), name)
+    folder = scan.parents[1]
+    error.args = (text.replace(f"{folder}{os.sep}", "").replace(str(folder), name),)

@@ -14,7 +14,7 @@ from pathlib import Path
 from starlette.concurrency import run_in_threadpool
 
 from ynet3d.errors import InputError, YnetError
-from ynet3d.serving.folders import JobFolders, name_on_disk, shown_name
+from ynet3d.serving.folders import JobFolders, hide_paths, name_on_disk, shown_name
 from ynet3d.serving.jobs import Job, JobStore, new_identifier
 from ynet3d.volumes.dicom_headers import is_dicom
 from ynet3d.volumes.formats import (
@@ -140,13 +140,6 @@ def check_scan(path: Path, *, unpacked_limit: int) -> None:
     )
     if not fits:
         raise InputError(f"{path} is {_content(path, head)}: send {EXPECTED}.")
-
-
-def hide_paths(error: YnetError, scan: Path, name: str) -> None:
-    """Say the file's own name where a message names its path, and no path of this server."""
-    text = str(error).replace(str(scan), name)
-    folder = scan.parents[1]
-    error.args = (text.replace(f"{folder}{os.sep}", "").replace(str(folder), name),)
 
 
 def _holds_nifti(path: Path, head: bytes) -> bool:

@@ -28,7 +28,7 @@ INTEGRITY = (
     "YMjQvJgD1W2b7DuoxkwlC4VxbrgIePRJ5qyQzXKxi2v2MBVg285P/CIQyg46oDDGDIcaNlbd+MhtO/edMbXJkA=="
 )
 TARBALL = f"niivue-niivue-{VERSION}.tgz"
-_MEMBER, _MODULE = "package/dist/index.min.js", "niivue.js"
+_MEMBER, _MODULE = "package/dist/index.js", "niivue.js"
 _SECONDS = 300
 
 

@@ -21,9 +21,8 @@ from typing import Any
 from ynet3d.errors import YnetError
 from ynet3d.progress import Progress
 from ynet3d.progress import Task as ProgressTask
-from ynet3d.serving.folders import JobFolders
+from ynet3d.serving.folders import JobFolders, hide_paths
 from ynet3d.serving.jobs import Job, JobStore, State, Task
-from ynet3d.serving.uploads import hide_paths
 
 _SECONDS_BETWEEN_REPORTS = 0.2
 

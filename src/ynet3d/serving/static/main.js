@@ -369,7 +369,7 @@ async function main() {
     await viewer.start();
   } catch (error) {
     viewer = undefined;
-    complain(`This browser cannot show scans (${error.message}): it needs WebGL 2. Results can be downloaded all the same.`);
+    complain(`Scans cannot be shown here (${error.message}): the browser needs WebGL 2, and the server its viewer. Results can be downloaded all the same.`);
   }
   await begin();
   page.ready = true;
