@@ -16,8 +16,9 @@ import SimpleITK
 pytest.importorskip("fastapi")
 from fastapi.testclient import TestClient
 
-from tests.serving_cases import context, do_corrections, finished_job, idle_server, scan_file
+from tests.serving_cases import context, finished_job, idle_server, scan_file
 from tests.small_runs import small_scan
+from ynet3d.pipelines.corrected_mask import PREDICTED
 from ynet3d.pipelines.extra_outputs import DICOM
 from ynet3d.serving.jobs import Job
 from ynet3d.serving.monai_label import DICOM_FOLDER
@@ -138,8 +139,7 @@ def test_ohif_segments(server: TestClient, job: Job, tmp_path: Path) -> None:
         files={"label": ("label.bin", raw.read_bytes())},
     )
     assert saved.status_code == 200, saved.text
-    do_corrections(context(server))
-    stored = context(server).folders.result(job.id) / "segmentation.nii.gz"
+    stored = context(server).folders.correction(job.id)
     assert np.array_equal(read_label(stored).array, LABEL.array)
 
 
@@ -224,14 +224,20 @@ def test_slicer_saves_a_label_with_its_own_numbers(
     )
     assert answer.status_code == 200, answer.text
     assert answer.json()["label"] == job.id
-    do_corrections(context(server))
-    for tag in ("final", "original"):
+    stored = context(server).folders.correction(job.id)
+    assert np.array_equal(read_label(stored).array, LABEL.array)
+
+
+def test_masks_are_downloaded(server: TestClient, job: Job, tmp_path: Path) -> None:
+    predicted = context(server).folders.result(job.id) / PREDICTED
+    write_label(type(LABEL)(np.zeros_like(LABEL.array), LABEL.affine), predicted)
+    for tag, highest in (("final", 2), ("original", 0)):
         label = server.get("/datastore/label", params={"label": job.id, "tag": tag})
         assert "filename" in label.headers["content-disposition"]
         (tmp_path / "back.nii.gz").write_bytes(label.content)
-        assert np.array_equal(read_label(tmp_path / "back.nii.gz").array, LABEL.array)
+        assert read_label(tmp_path / "back.nii.gz").array.max() == highest
     objects = server.get("/datastore/", params={"output": "all"}).json()["objects"]
-    names = objects[job.id]["labels"]["final"]["info"]["params"]["label_names"]
+    names = objects[job.id]["labels"]["original"]["info"]["params"]["label_names"]
     assert names == {"liver": 1, "tumour": 2}
 
 

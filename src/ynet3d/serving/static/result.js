@@ -75,8 +75,8 @@ export class ResultPanel {
       row.setAttribute("aria-label", `Go to tumour ${lesion.id}`);
       row.append(
         make("td", String(lesion.id)),
-        make("td", rounded(lesion.longest_axial_diameter_mm, 0)),
-        make("td", rounded(lesion.volume_ml, lesion.volume_ml < 10 ? 2 : 1)),
+        make("td", `${rounded(lesion.longest_axial_diameter_mm, 0)} × ${rounded(lesion.perpendicular_diameter_mm, 0)}`),
+        make("td", rounded(lesion.ml, lesion.ml < 10 ? 2 : 1)),
         make("td", rounded(lesion.hu, 0)),
       );
       row.addEventListener("click", () => this.select(index));

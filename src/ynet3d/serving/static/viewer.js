@@ -36,8 +36,8 @@ export class Viewer {
     };
     this.planes = new Niivue({
       ...shared, isRadiologicalConvention: true, sagittalNoseLeft: true, multiplanarShowRender: SHOW_RENDER.NEVER,
-      isNearestInterpolation: false, crosshairWidth: 1, crosshairWidthUnit: "voxels", crosshairColor: [0.45, 0.75, 1, 0.7],
-      crosshairGap: 6, isOrientationTextVisible: true, isCornerOrientationText: false, fontColor: [0.8, 0.86, 0.92, 1],
+      isNearestInterpolation: false, crosshairWidth: 0.6, crosshairWidthUnit: "mm", crosshairColor: [0.45, 0.75, 1, 0.7],
+      crosshairGap: 10, isOrientationTextVisible: true, isCornerOrientationText: false, fontColor: [0.8, 0.86, 0.92, 1],
       fontMinPx: 11, fontSizeScaling: 0.35, maxDrawUndoBitmaps: 16, penSize: 5, trustCalMinMax: false,
       mouseEventConfig: {
         leftButton: { primary: DRAG_MODE.crosshair, withShift: DRAG_MODE.measurement, withCtrl: DRAG_MODE.pan },
