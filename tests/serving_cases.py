@@ -19,7 +19,7 @@ from ynet3d.files import write_json
 from ynet3d.reporting import statistics, write_lesions_csv
 from ynet3d.serving.app import create_app
 from ynet3d.serving.context import Context
-from ynet3d.serving.jobs import Job, State, Task
+from ynet3d.serving.jobs import Job, State, Task, new_identifier
 from ynet3d.serving.settings import ServerSettings
 from ynet3d.serving.supervisor import Supervisor
 from ynet3d.serving.worker import work
@@ -78,23 +78,27 @@ def scan_file(folder: Path, seed: int = 0) -> Path:
 
 def finished_job(server: Context, image: Volume, label: Volume, name: str = "scan.nii.gz") -> Job:
     """A job as a worker leaves it, without its network."""
-    job = server.store.add(name, "scan.nii.gz")
-    write_volume(image, server.folders.input(job))
-    write_volume(image, server.folders.image(job.id))
-    result = server.folders.result(job.id)
+    identifier = new_identifier()
+    write_volume(image, server.folders.of(identifier) / "input" / "scan.nii.gz")
+    write_volume(image, server.folders.image(identifier))
+    result = server.folders.result(identifier)
     result.mkdir()
     found = statistics(label, image)
     write_label(label, result / "segmentation.nii.gz")
     write_lesions_csv(found, result / "lesions.csv")
     content = {"scan": "scan", **found, "series": None, "notes": [], "notice": "Research use only."}
     write_json(result / "statistics.json", content)
-    claimed = server.store.claim(Task.PREDICT)
-    assert claimed is not None
-    assert claimed.id == job.id
-    server.store.finish(job.id, State.DONE, found["summary"])
-    done = server.store.get(job.id)
-    assert done is not None
-    return done
+    with server.store._open() as database:  # at once, so that no worker takes it
+        database.execute(
+            "INSERT INTO jobs (id, number, name, file, task, state, message, created, started, "
+            "finished) VALUES (?, (SELECT COALESCE(MAX(number), 0) + 1 FROM jobs), ?, ?, ?, ?, ?, "
+            "?, ?, ?)",
+            (identifier, name, "scan.nii.gz", Task.PREDICT, State.DONE, found["summary"])
+            + (time.time(),) * 3,
+        )
+    job = server.store.get(identifier)
+    assert job is not None
+    return job
 
 
 def do_corrections(server: Context) -> None:

@@ -54,10 +54,7 @@ def opened(
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda line: problems.append(line.text) if _is_refusal(line) else None)
-    page.on(
-        "request",
-        lambda request: problems.append(request.url) if _is_away(request.url, url) else None,
-    )
+    page.on("request", lambda one: problems.append(one.url) if _is_away(one.url, url) else None)
     page.on("dialog", lambda dialog: dialog.accept())
     page.goto(url)
     until(page, "window.ynet3d?.ready")

@@ -96,9 +96,8 @@ def test_what_ended_long_ago(store: JobStore) -> None:
 
 def test_one_server_at_a_time(tmp_path: Path) -> None:
     first, second = JobFolders(tmp_path / "data"), JobFolders(tmp_path / "data")
-    with first.locked():
-        with pytest.raises(InputError, match="Another server uses"), second.locked():
-            pass
+    with first.locked(), pytest.raises(InputError, match="Another server uses"), second.locked():
+        pass
     with second.locked():
         pass
 
