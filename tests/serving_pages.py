@@ -24,7 +24,7 @@ OPTIONS = (
     *("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
     *("--ignore-gpu-blocklist", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
 )
-DESKTOP, TABLET = (1000, 700), (834, 1112)
+DESKTOP, TABLET = (1200, 700), (834, 1112)
 _SECONDS = 180.0
 
 
@@ -115,6 +115,7 @@ def drop(page: Page, file: Path, name: str) -> None:
 
 def drag(page: Page, start: tuple[float, float], by: tuple[float, float]) -> None:
     """Draw with the left button on the canvas; shares of its width and height."""
+    page.locator("#planes").scroll_into_view_if_needed()
     box = page.locator("#planes").bounding_box()
     assert box is not None
     x, y = box["x"] + start[0] * box["width"], box["y"] + start[1] * box["height"]

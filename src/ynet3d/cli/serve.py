@@ -67,7 +67,6 @@ def serve(
         typer.echo(f"The viewer is here: {fetch(viewer_package)}")
         return
     require_server()
-    given = {} if data is None else {"data": data}
     settings = ServerSettings(
         host=host,
         port=port,
@@ -79,8 +78,9 @@ def serve(
         upload_limit_mb=upload_limit_mb,
         workers=workers,
         allowed_origins=tuple(allow_origin or ()),
-        **given,
     ).checked()
+    if data is not None:
+        settings = settings.model_copy(update={"data": data})
     viewer = None if no_viewer else fetch(viewer_package)
     typer.echo(f"Open http://{host}:{port} (Ctrl-C ends the server).", err=True)
     serve(settings, viewer=viewer, verbose=verbose)

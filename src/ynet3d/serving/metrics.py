@@ -30,7 +30,7 @@ def metrics_text(store: JobStore, folders: JobFolders, counters: Counters) -> st
         if job.task is Task.PREDICT and job.started is not None and job.finished is not None
     ]
     states = store.counts()
-    samples = [
+    samples: list[tuple[str, str, str, dict[str, float]]] = [
         ("ynet3d_info", "gauge", "The version that runs.", {f'version="{__version__}"': 1}),
         (
             "ynet3d_jobs",

@@ -49,7 +49,9 @@ def predict(
         device=options["device"],
         runtime=options["runtime"],
         progress=progress,
-        **extra,
+        dicom=extra["dicom"],
+        meshes=extra["meshes"],
+        report=extra["report"],
     )
     found = done[0].statistics
     store.describe(job.id, notes=found["notes"], series=found["series"])

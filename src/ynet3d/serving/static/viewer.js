@@ -28,7 +28,6 @@ export class Viewer {
     this.hidden = false;
     this.hasMask = false;
     this.layout = "all";
-    this.undoable = 0;
     const shared = {
       dragAndDropEnabled: false, // the page takes what is dropped
       loadingText: "", isResizeCanvas: true, logLevel: "error", backColor: [0, 0, 0, 1],
@@ -49,7 +48,7 @@ export class Viewer {
     this.canvases = { planes, solid };
     this.planes.onLocationChange = (place) => onPlace(place, this.planes.volumes[0]);
     this.planes.onIntensityChange = () => this.reportWindow();
-    planes.addEventListener("pointerup", () => setTimeout(() => this.noticeEdit(), 0));
+    this.planes.onDrawingChanged = (action) => { if (action === "draw") this.onEdit(); };
   }
 
   async start() {
@@ -82,11 +81,9 @@ export class Viewer {
 
   async showMask(bytes) {
     const mask = await NVImage.new(bytes.slice(0), "mask.nii.gz");
-    this.planes.drawUndoBitmaps = [];
     this.planes.loadDrawing(mask);
     this.planes.setDrawColormap(COLOURS);
     this.hasMask = true;
-    this.undoable = this.planes.currentDrawUndoBitmap;
     this.applyOpacity();
     await this.showSolid(bytes);
   }
@@ -171,16 +168,8 @@ export class Viewer {
     this.planes.opts.penSize = voxels;
   }
 
-  noticeEdit() {
-    if (this.hasMask && this.pen !== null && this.planes.currentDrawUndoBitmap !== this.undoable) {
-      this.undoable = this.planes.currentDrawUndoBitmap;
-      this.onEdit();
-    }
-  }
-
   undo() {
     this.planes.drawUndo();
-    this.undoable = this.planes.currentDrawUndoBitmap;
   }
 
   // The corrected mask as an uncompressed NIfTI file on the scan's grid.
