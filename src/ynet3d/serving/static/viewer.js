@@ -35,7 +35,7 @@ export class Viewer {
     };
     this.planes = new Niivue({
       ...shared, isRadiologicalConvention: true, sagittalNoseLeft: true, multiplanarShowRender: SHOW_RENDER.NEVER,
-      isNearestInterpolation: false, crosshairWidth: 0.6, crosshairWidthUnit: "mm", crosshairColor: [0.45, 0.75, 1, 0.7],
+      isNearestInterpolation: false, crosshairWidth: 1.2, crosshairWidthUnit: "mm", crosshairColor: [0.45, 0.75, 1, 0.7],
       crosshairGap: 10, isOrientationTextVisible: true, isCornerOrientationText: false, fontColor: [0.8, 0.86, 0.92, 1],
       fontMinPx: 11, fontSizeScaling: 0.35, maxDrawUndoBitmaps: 16, penSize: 5, trustCalMinMax: false,
       mouseEventConfig: {
@@ -93,9 +93,10 @@ export class Viewer {
     const solid = await NVImage.new(bytes, "solid.nii.gz");
     this.solid.addVolume(solid);
     // The liver as a veil around the tumours; the scan itself would hide both.
-    solid.setColormapLabel({ ...COLOURS, A: [0, 26, 255] });
+    solid.setColormapLabel({ ...COLOURS, A: [0, 8, 255] });
     this.solid.updateGLVolume();
     this.solid.setVolumeRenderIllumination?.(0.5);
+    this.solid.setScale(1.7);
     this.solid.setRenderAzimuthElevation(180, 12);
     this.solid.drawScene();
   }
