@@ -4,15 +4,19 @@ BIN := .venv/bin
 DATA ?= ../shared/data
 DEMO ?=
 
-.PHONY: demo test test-slow lint real experiment bench install clean
+.PHONY: demo test test-slow viewer lint real experiment bench install clean
 
 demo: install
 	$(BIN)/ynet3d demo --out demo $(DEMO)
 
-test: install
+test: install viewer
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
 
-test-slow: install
+# The server's page needs NiiVue, which npm fetches once. Without npm its tests are skipped.
+viewer: install
+	-$(BIN)/ynet3d serve --fetch-viewer
+
+test-slow: install viewer
 	$(BIN)/python -m pytest -m slow
 
 lint: install

@@ -28,6 +28,7 @@ from ynet3d.cli import (
     networks,
     phantom,
     prediction,
+    serve,
     synth,
     training,
     tuning,
@@ -43,6 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("predict")(prediction.predict)
+app.command("serve")(serve.serve)
 app.command("mesh")(mesh.mesh)
 app.command("report")(case_report.report)
 app.command("follow-up")(follow_up.follow_up)

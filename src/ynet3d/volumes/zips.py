@@ -37,13 +37,7 @@ def unpacked(path: Path, *, max_bytes: int = MAX_UNPACKED_BYTES) -> Iterator[Pat
             cannot be file names.
         YnetError: not enough room to unpack.
     """
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise InputError(
-            f"{path} cannot be opened as a zip ({error}): copy or download it again."
-        ) from None
-    with archive, tempfile.TemporaryDirectory(prefix="ynet3d-") as name:
+    with _opened(path) as archive, tempfile.TemporaryDirectory(prefix="ynet3d-") as name:
         members = _members(archive, path)
         _check_sizes([member for member, _ in members], path, Path(name), max_bytes)
         try:
@@ -66,6 +60,28 @@ def unpacked(path: Path, *, max_bytes: int = MAX_UNPACKED_BYTES) -> Iterator[Pat
                 f"{path} could not be unpacked into {name}: {error.strerror or error}."
             ) from None
         yield Path(name)
+
+
+def check_zip(path: Path, *, max_bytes: int = MAX_UNPACKED_BYTES) -> None:
+    """Refuse what `unpacked` would refuse before it unpacks anything.
+
+    Raises:
+        InputError: no zip, encrypted, too large, or with names that lead outside, meet or cannot be
+            file names.
+        YnetError: not enough room to unpack.
+    """
+    with _opened(path) as archive:
+        members = [member for member, _ in _members(archive, path)]
+        _check_sizes(members, path, Path(tempfile.gettempdir()), max_bytes)
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise InputError(
+            f"{path} cannot be opened as a zip ({error}): copy or download it again."
+        ) from None
 
 
 def _members(archive: zipfile.ZipFile, path: Path) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:

@@ -1,0 +1,127 @@
+"""The web application: routes, page, errors as sentences."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import resources
+from pathlib import Path
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import FileResponse, JSONResponse, Response
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
+from starlette.staticfiles import StaticFiles
+
+from ynet3d import __version__
+from ynet3d.errors import InputError, YnetError
+from ynet3d.labels import RESEARCH_USE
+from ynet3d.serving import monai_label, monai_label_store, routes
+from ynet3d.serving.access import Access
+from ynet3d.serving.context import Context
+from ynet3d.serving.folders import JobFolders
+from ynet3d.serving.jobs import JobStore
+from ynet3d.serving.settings import ServerSettings
+from ynet3d.serving.supervisor import Supervisor
+from ynet3d.serving.uploads import DiskFullError, TooLargeError
+from ynet3d.serving.viewer import viewer_module
+
+LOG = logging.getLogger("ynet3d.serving")
+STATIC = Path(str(resources.files("ynet3d.serving") / "static"))
+
+
+def create_app(settings: ServerSettings, *, viewer: Path | None = None) -> FastAPI:
+    """The server as an ASGI application, which starts its workers with itself.
+
+    Args:
+        viewer: the file of NiiVue, by default the one that `fetch_viewer` fetched.
+
+    Raises:
+        InputError: the settings are not safe, or the data folder cannot be used.
+    """
+    settings = settings.checked()
+    folders = JobFolders(settings.data)
+    module = viewer or viewer_module()
+
+    @asynccontextmanager
+    async def running(app: FastAPI) -> AsyncIterator[None]:
+        with folders.locked():
+            store = JobStore(folders.queue)
+            supervisor = Supervisor(settings, store, folders)
+            app.state.context = Context(settings, folders, store, supervisor)
+            supervisor.start()
+            try:
+                yield
+            finally:
+                supervisor.stop()
+
+    app = FastAPI(
+        title="3DYNet server",
+        version=__version__,
+        summary="Finds the liver and its tumours in CT scans.",
+        description=f"{RESEARCH_USE} Masks: 0 background, 1 liver, 2 tumour.",
+        lifespan=running,
+        docs_url=None,  # it would load scripts from elsewhere
+        redoc_url=None,
+    )
+    app.include_router(routes.router)
+    app.include_router(routes.metrics_router)
+    app.include_router(monai_label.router)
+    app.include_router(monai_label_store.router)
+
+    @app.get("/", include_in_schema=False)
+    def page() -> FileResponse:
+        return FileResponse(STATIC / "index.html")
+
+    @app.get("/favicon.ico", include_in_schema=False)
+    def icon() -> FileResponse:
+        return FileResponse(STATIC / "icon.svg", media_type="image/svg+xml")
+
+    @app.get("/viewer/niivue.js", include_in_schema=False)
+    def niivue() -> FileResponse:
+        if module is None:
+            raise HTTPException(404, "Fetch the viewer with `ynet3d serve --fetch-viewer`.")
+        return FileResponse(module, media_type="text/javascript")
+
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    _answer_errors(app)
+    app.add_middleware(Access, settings=settings)
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.allowed_origins),
+            allow_methods=["*"],
+            allow_headers=["authorization", "content-type"],
+        )
+    return app
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """One sentence to the user for every kind of error, and a line for the operator."""
+
+    @app.exception_handler(YnetError)
+    async def refused(request: Request, error: YnetError) -> JSONResponse:
+        status = 500
+        for kind, code in ((TooLargeError, 413), (InputError, 422), (DiskFullError, 507)):
+            if isinstance(error, kind):
+                status = code
+                break
+        # The sentence may name a file or a series, so that it does not go to the log.
+        LOG.log(
+            logging.WARNING if status < 500 else logging.ERROR,
+            "%s: answered %d (%s)",
+            request.url.path,
+            status,
+            type(error).__name__,
+        )
+        return JSONResponse({"detail": str(error)}, status)
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, error: ClientDisconnect) -> Response:
+        LOG.warning("%s: the sender hung up midway; nothing was kept", request.url.path)
+        return Response(status_code=400)
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"detail": "The server failed; its log says why."}, 500)

@@ -1,0 +1,88 @@
+"""What a worker does: find liver and tumours in a scan, or measure anew what a person corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ynet3d.dicom_output import require_highdicom
+from ynet3d.errors import MissingExtraError
+from ynet3d.meshes import require_vtk
+from ynet3d.pipelines.correction import correct_files
+from ynet3d.pipelines.prediction import predict_files
+from ynet3d.pipelines.scans import read_ct
+from ynet3d.reporting.case_report import require_extras as require_report_extras
+from ynet3d.serving.folders import JobFolders
+from ynet3d.serving.jobs import Job, JobStore
+from ynet3d.volumes import Volume, write_volume
+
+if TYPE_CHECKING:
+    from ynet3d.serving.worker import JobProgress
+
+
+def predict(
+    store: JobStore,
+    folders: JobFolders,
+    job: Job,
+    options: dict[str, Any],
+    progress: JobProgress,
+) -> str:
+    """Write the scan's image for the viewer, then the whole result; return its summary.
+
+    The mask lies there before surfaces and report, so that the page can show it early.
+
+    Args:
+        options: `weights`, `device` and `runtime` of the server.
+    """
+    scan = folders.input(job)
+    progress.stage("Reading the scan")
+    volume, notes = read_ct(scan)
+    store.describe(job.id, notes=notes, series=volume.metadata.get("SeriesInstanceUID"))
+    write_volume(volume, folders.image(job.id))
+    extra = possible_extras(volume)
+    del volume  # half a gigabyte that the prediction can use
+    progress.stage("Loading the network")
+    done, _ = predict_files(
+        [scan],
+        folders.result(job.id),
+        weights=options["weights"] or None,
+        device=options["device"],
+        runtime=options["runtime"],
+        progress=progress,
+        dicom=extra["dicom"],
+        meshes=extra["meshes"],
+        report=extra["report"],
+    )
+    found = done[0].statistics
+    store.describe(job.id, notes=found["notes"], series=found["series"])
+    return str(found["summary"])
+
+
+def correct(folders: JobFolders, job: Job, progress: JobProgress) -> str:
+    """Put a corrected mask in the place of the old one, with all that follows from it."""
+    progress.stage("Measuring the corrected mask")
+    found = correct_files(
+        folders.input(job),
+        folders.correction(job.id),
+        folders.result(job.id),
+        progress=progress,
+    )
+    return str(found["summary"])
+
+
+def possible_extras(volume: Volume) -> dict[str, bool]:
+    """Which further outputs the installed packages can make of this scan."""
+    is_dicom = volume.metadata.get("format") == "DICOM"
+    return {
+        "dicom": is_dicom and _installed(require_highdicom),
+        "meshes": _installed(require_vtk),
+        "report": _installed(require_report_extras),
+    }
+
+
+def _installed(require: Callable[[], None]) -> bool:
+    try:
+        require()
+    except MissingExtraError:
+        return False
+    return True
