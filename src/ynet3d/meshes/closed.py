@@ -27,6 +27,10 @@ _FEW_VOXELS, _FINER = 40, 3
 #: The surface is moved outwards until its volume is right to this share.
 _VOLUME_TOLERANCE = 1e-4
 _MOST_MOVES = 8
+#: A sponge, as a network makes of noise, may not stay closed when it is decimated, for a minute.
+#: Above so many times the triangles that were asked for, before it and after it, grids so many
+#: times coarser are tried.
+_MOST_BEFORE, _MOST_AFTER, _COARSER = 10, 3, (1, 2, 4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +85,30 @@ def closed_surface(
         mask: (i, j, k), boolean, with at least one voxel.
         affine: 4x4, voxel index to mm in RAS+.
         grid_mm: details much smaller than this are smoothed away.
-        most_triangles: about how many to keep.
+        most_triangles: about how many to keep; more of a mask so ragged that it cannot be done.
 
     Raises:
         MissingExtraError: VTK is not installed.
         YnetError: no closed surface was found.
     """
+    for coarser, few in (*((one, True) for one in _COARSER), (_COARSER[-1], False), (1, False)):
+        surface = _closed(mask, affine, coarser * grid_mm, most_triangles, few=few)
+        if surface is not None:
+            return surface
+    raise YnetError(
+        "No closed surface was found for a part of the mask: please report it, with the mask."
+    )
+
+
+def _closed(
+    mask: npt.NDArray[np.bool_],
+    affine: npt.NDArray[np.float64],
+    grid_mm: float,
+    most_triangles: int,
+    *,
+    few: bool,
+) -> Surface | None:
+    """A closed surface of the mask's volume, if one was found; `few`: not of too many triangles."""
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     voxels = int(np.count_nonzero(mask))
     field = (
@@ -98,7 +120,9 @@ def closed_surface(
         raise ValueError("an empty mask has no surface")
     filled = voxels * float(np.prod(field.zoom / field.factors))
     volume_mm3 = voxels * abs(float(np.linalg.det(affine[:3, :3])))
-    for vertices, faces in _candidates(field, filled, most_triangles):
+    for vertices, faces in _candidates(field, filled, most_triangles, few=few):
+        if few and len(faces) > _MOST_AFTER * most_triangles:
+            continue
         places = in_lps(field.voxels(vertices), affine)
         if _volume_mm3(places, faces) < 0:  # a mirrored grid turns all triangles inside out
             faces = faces[:, ::-1]
@@ -106,13 +130,11 @@ def closed_surface(
         surface = Surface(moved.astype(np.float32), np.ascontiguousarray(faces, dtype=np.int32))
         if surface.closed and abs(1000 * surface.volume_ml / volume_mm3 - 1) < 0.005:
             return surface
-    raise YnetError(
-        "No closed surface was found for a part of the mask: please report it, with the mask."
-    )
+    return None
 
 
 def _candidates(
-    field: Field, filled: float, most_triangles: int
+    field: Field, filled: float, most_triangles: int, *, few: bool
 ) -> Iterator[tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]]:
     """Vertices in grid points and faces, from the one wanted to those that are always closed."""
     rim = 5
@@ -120,8 +142,10 @@ def _candidates(
     smooth = ndimage.gaussian_filter(padded, _SMOOTH)
     level = _level(smooth, filled)
     cut = _cut(smooth, level)
-    even = _smoothed(cut, field.grid_mm / field.grid_mm.min())
     count = int(cut.GetNumberOfPolys())
+    if few and count > _MOST_BEFORE * most_triangles:
+        return
+    even = _smoothed(cut, field.grid_mm / field.grid_mm.min())
     for surface in (
         _decimated(even, count, most_triangles, gently=False),
         _decimated(even, count, most_triangles, gently=True),
