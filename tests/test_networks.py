@@ -202,6 +202,7 @@ def test_options_are_listed_with_their_defaults() -> None:
         "encoder": "vgg19",
         "windows": (),
         "stem": (1, 1, 1),
+        "widest": None,
     }
 
 
