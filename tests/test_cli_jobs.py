@@ -39,6 +39,11 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     text = run(capsys, "--help").out
     for name in (
         "predict",
+        "report",
+        "mesh",
+        "dicom",
+        "follow-up",
+        "calibrate",
         "evaluate",
         "compare",
         "train",
