@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import cc3d
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from ynet3d.components import bounding_box, label_components
-from ynet3d.inference.ensemble import LEAST_PROBABILITY
+from ynet3d.components import Box, bounding_box, largest_component, widened_box
 from ynet3d.networks import JoinedNetworks
+from ynet3d.networks.joined import LEAST_PROBABILITY
 from ynet3d.weights import Weights
 from ynet3d.weights.members import checksum_of_members, member_of
 
-Box = tuple[slice, slice, slice]
 Size = tuple[int, int, int]
 Image = npt.NDArray[np.float32]
 Run = Callable[[Image], torch.Tensor]
@@ -68,19 +66,27 @@ def mean_around_liver(
 def _organ_box(logits: torch.Tensor, margin: Size, least: Size) -> Box | None:
     """The box of the largest organ, wider by `margin`; None where there is no organ."""
     organ = (logits[1:].amax(0) > logits[0]).numpy()
-    around = bounding_box(organ)
-    if around is None:
+    largest = largest_component(organ)
+    if largest is None:
         return None
-    parts = label_components(organ[around], connectivity=6)
-    largest = 1 + int(np.argmax(cc3d.statistics(parts)["voxel_counts"][1:]))
-    found = bounding_box(parts == largest)
-    assert found is not None
-    sides = []
-    for axis, size in enumerate(organ.shape):
-        start = max(0, around[axis].start + found[axis].start - margin[axis])
-        stop = min(size, around[axis].start + found[axis].stop + margin[axis])
-        if stop - start < least[axis]:
-            start = max(0, min((start + stop - least[axis]) // 2, size - least[axis]))
-            stop = min(size, start + least[axis])
-        sides.append(slice(start, stop))
-    return sides[0], sides[1], sides[2]
+    within, component = largest
+    inner = bounding_box(component)
+    assert inner is not None
+    i, j, k = (
+        slice(outer.start + side.start, outer.start + side.stop)
+        for outer, side in zip(within, inner, strict=True)
+    )
+    wide = widened_box((i, j, k), margin, organ.shape)
+    i, j, k = (
+        _at_least(side, want, size)
+        for side, want, size in zip(wide, least, organ.shape, strict=True)
+    )
+    return i, j, k
+
+
+def _at_least(side: slice, want: int, size: int) -> slice:
+    """`side` of a box, or `want` voxels around its middle if it has fewer, within `size`."""
+    if side.stop - side.start >= want:
+        return side
+    start = max(0, min((side.start + side.stop - want) // 2, size - want))
+    return slice(start, min(size, start + want))

@@ -8,12 +8,10 @@ from pathlib import Path
 import torch
 
 from ynet3d.errors import InputError
+from ynet3d.networks.joined import LEAST_PROBABILITY
 from ynet3d.weights import Weights, load_weights
 
 OneOrMore = Weights | str | Path | Sequence[Weights | str | Path]
-
-#: Of a probability, so that its logarithm is finite.
-LEAST_PROBABILITY = 1e-12
 
 
 def load_members(weights: OneOrMore) -> tuple[Weights, ...]:

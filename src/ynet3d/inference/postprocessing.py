@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import cc3d
-import numpy as np
 import numpy.typing as npt
 
-from ynet3d.components import bounding_box, label_components
+from ynet3d.components import bounding_box, label_components, largest_component
 from ynet3d.inference.liver_closing import drop_tumours_outside
 from ynet3d.labels import Label
 from ynet3d.recipes import Inference
@@ -32,32 +31,18 @@ def postprocess(label: Volume, inference: Inference) -> Volume:
 
 def _keep_largest_organ(array: npt.NDArray[Any]) -> None:
     # Liver and tumour together are the organ: a tumour may cut the liver's own voxels in two.
-    found = _components(array > 0, connectivity=6)
+    found = largest_component(array > 0)
     if found is not None:
-        inside, parts, voxels = found
-        inside = array[inside]  # a view
-        inside[parts != 1 + int(np.argmax(voxels[1:]))] = Label.BACKGROUND
+        box, largest = found
+        array[box][~largest] = Label.BACKGROUND
 
 
 def _drop_small_tumours(array: npt.NDArray[Any], least_voxels: float) -> None:
-    found = _components(array == Label.TUMOUR, connectivity=26)
-    if found is not None:
-        inside, lesions, voxels = found
-        small = voxels < least_voxels
-        small[0] = False
-        inside = array[inside]
-        inside[small[lesions]] = Label.LIVER
-
-
-def _components(
-    mask: npt.NDArray[np.bool_], *, connectivity: Literal[6, 26]
-) -> tuple[Any, npt.NDArray[Any], npt.NDArray[Any]] | None:
-    """The mask's box, its components in that box, and their voxels; None if the mask is empty.
-
-    Within the box, because components take four bytes a voxel.
-    """
+    mask = array == Label.TUMOUR
     box = bounding_box(mask)
     if box is None:
-        return None
-    parts = label_components(mask[box], connectivity=connectivity)
-    return box, parts, cc3d.statistics(parts)["voxel_counts"]
+        return
+    lesions = label_components(mask[box])  # within the box: they take four bytes a voxel
+    small = cc3d.statistics(lesions)["voxel_counts"] < least_voxels
+    small[0] = False
+    array[box][small[lesions]] = Label.LIVER

@@ -10,7 +10,7 @@ from torch import nn
 from ynet3d.networks.blocks import size_multiple
 
 #: Of a probability, so that its logarithm is finite.
-_LEAST = 1e-12
+LEAST_PROBABILITY = 1e-12
 
 
 class JoinedNetworks(nn.Module):
@@ -30,4 +30,4 @@ class JoinedNetworks(nn.Module):
         total = self.members[0](image).float().softmax(1)
         for member in self.members[1:]:
             total = total + member(image).float().softmax(1)
-        return (total / len(self.members)).clamp(min=_LEAST).log()
+        return (total / len(self.members)).clamp(min=LEAST_PROBABILITY).log()

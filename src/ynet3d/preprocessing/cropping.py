@@ -6,10 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ynet3d.components import bounding_box
+from ynet3d.components import Box, bounding_box, widened_box
 from ynet3d.volumes import Volume
-
-Box = tuple[slice, slice, slice]
 
 
 def liver_box(label: Volume, margin_mm: float) -> Box | None:
@@ -20,13 +18,7 @@ def liver_box(label: Volume, margin_mm: float) -> Box | None:
     box = bounding_box(label.array)
     if box is None:
         return None
-    i, j, k = (
-        slice(max(0, side.start - reach), min(size, side.stop + reach))
-        for side, size, reach in zip(
-            box, label.shape, (int(np.ceil(margin_mm / mm)) for mm in label.spacing), strict=True
-        )
-    )
-    return i, j, k
+    return widened_box(box, [int(np.ceil(margin_mm / mm)) for mm in label.spacing], label.shape)
 
 
 def cropped(volume: Volume, box: Box) -> Volume:
