@@ -17,6 +17,19 @@ def _network(**options):
 
 
 @pytest.mark.parametrize(
+    "name", ["3dynet-ee", "unet3d", "vnet", "monai:DynUNet", "monai:SegResNet"]
+)
+def test_every_convolutional_network_can_grow(name):
+    torch.manual_seed(0)
+    before, after = create_network(name, width=8).eval(), create_network(name, width=16).eval()
+    after.load_state_dict(widened(before.state_dict(), after, noise=0))
+    image = torch.rand(1, 1, 32, 32, 32)
+    with torch.no_grad():
+        expected = before(image)
+        assert (after(image) - expected).abs().max() < 1e-3 * expected.std()
+
+
+@pytest.mark.parametrize(
     ("narrow", "wide"),
     [
         ({"width": 4}, {"width": 8}),

@@ -126,7 +126,7 @@ def _check_wider(path: str | Path, found: Member, recipe: Recipe) -> None:
     import torch
 
     from ynet3d.weights import build_network
-    from ynet3d.weights.widening import widened
+    from ynet3d.weights.widening import growth
 
     ours, theirs = recipe.network, found.weights.recipe.network
     try:
@@ -134,7 +134,7 @@ def _check_wider(path: str | Path, found: Member, recipe: Recipe) -> None:
             raise ValueError
         with torch.device("meta"):
             empty = build_network(recipe)
-        widened(found.network.state_dict(), empty)
+        growth(found.network.state_dict(), empty)
     except ValueError:
         raise InputError(
             f"The weights {path} are of {theirs.name} with {theirs.options or 'default options'}, "

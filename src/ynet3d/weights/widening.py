@@ -17,16 +17,8 @@ State = dict[str, torch.Tensor]
 NOISE = 0.2
 
 
-def widened(
-    state: Mapping[str, torch.Tensor], network: nn.Module, *, seed: int = 0, noise: float = NOISE
-) -> State:
-    """The state of `network`, which is wider than the one of `state`, with its function.
-
-    Layers may grow by different whole factors; maps that a layer reads together have to grow by
-    the same one, as stages joined by `3dynet` do, since each is its channels repeated in place.
-
-    Args:
-        noise: 0 keeps the function exactly, but copies of a channel then learn the same.
+def growth(state: Mapping[str, torch.Tensor], network: nn.Module) -> dict[str, tuple[int, ...]]:
+    """By how much each tensor of `state` grows to that of `network`, along its channel axes.
 
     Raises:
         ValueError: networks of other layers, or channels that are no whole multiple.
@@ -34,6 +26,25 @@ def widened(
     wanted = network.state_dict()
     if set(wanted) != set(state):
         raise ValueError("the networks have other layers")
+    return {name: _factors(name, state[name], target) for name, target in wanted.items()}
+
+
+def widened(
+    state: Mapping[str, torch.Tensor], network: nn.Module, *, seed: int = 0, noise: float = NOISE
+) -> State:
+    """The state of `network`, which is wider than the one of `state`, with its function.
+
+    Layers may grow by different whole factors; maps that a layer reads together have to grow by
+    the same one, as stages joined by `3dynet` do, since each is its channels repeated in place.
+    SwinUNETR, whose heads of attention split otherwise, keeps its function nearly.
+
+    Args:
+        noise: 0 keeps the function exactly, but copies of a channel then learn the same.
+
+    Raises:
+        ValueError: as `growth`.
+    """
+    factors = growth(state, network)
     transposed = {
         f"{name}.weight"
         for name, module in network.named_modules()
@@ -41,21 +52,19 @@ def widened(
     }
     generator = torch.Generator().manual_seed(seed)
     return {
-        name: _grown(name, state[name], target, name in transposed, noise, generator)
-        for name, target in wanted.items()
+        name: _grown(state[name], grows, name in transposed, noise, generator)
+        for name, grows in factors.items()
     }
 
 
 def _grown(
-    name: str,
     old: torch.Tensor,
-    target: torch.Tensor,
+    factors: tuple[int, ...],
     transposed: bool,
     noise: float,
     generator: torch.Generator,
 ) -> torch.Tensor:
-    """One tensor, repeated along its channels to the shape of `target`."""
-    factors = _factors(name, old, target)
+    """One tensor, repeated along its channels."""
     if old.ndim < 2:
         return old.repeat_interleave(factors[0]) if factors else old.clone()
     outputs, inputs = (1, 0) if transposed else (0, 1)
