@@ -15,7 +15,6 @@ from ynet3d.reporting.views import (
     Box,
     Plane,
     Point,
-    body_box,
     evenly_spaced,
     focus,
     foreground_box,
@@ -33,10 +32,6 @@ _HEADER = 112
 _FOOTER = 34
 _TALLEST_VIEW = 620
 _COLUMNS, _SLICES = 5, 10
-
-_AROUND_LIVER_MM = 45.0  # what coronal and sagittal views show above and below the liver
-_AROUND_SLICES_MM = 14.0  # margin of the slice-by-slice pictures
-_AROUND_BODY_MM = 6.0
 
 
 def save_overlay(
@@ -142,29 +137,12 @@ class _Scene:
             if other is not None:
                 self.point = focus(self.references.array, other)
                 self.box = other if box is None else union(box, other)
-        self.body = self._body()
-        self.montage_box = self._montage_box()
-
-    def _body(self) -> Box:
-        """The body in the axial slice to show, and whatever was found, with a small margin."""
-        top, bottom, left, right = body_box(self.anatomy.cut(Plane.AXIAL, self.point[0]))
-        body: Box = (self.anatomy.whole[0], (top, bottom), (left, right))
-        if self.box is not None:
-            body = union(body, self.box)
-        return self.anatomy.grow(body, (0.0, _AROUND_BODY_MM, _AROUND_BODY_MM))
+        self.body = self.anatomy.body_around(self.point, self.box)
+        self.montage_box = self.body if self.box is None else self.anatomy.slices_box(self.box)
 
     def view_box(self, plane: Plane) -> Box:
         """What a view shows: the whole body slice, or the body from above to below the liver."""
-        if plane is Plane.AXIAL or self.box is None:
-            return self.body
-        heights = self.anatomy.grow(self.box, (_AROUND_LIVER_MM, 0.0, 0.0))[0]
-        return heights, self.body[1], self.body[2]
-
-    def _montage_box(self) -> Box:
-        if self.box is None:
-            return self.body
-        margin = (0.0, _AROUND_SLICES_MM, _AROUND_SLICES_MM)
-        return self.anatomy.grow(self.box, margin)
+        return self.anatomy.view_box(plane, self.body, self.box)
 
     def montage(self) -> list[int]:
         """Canonical slices to show, feet to head."""

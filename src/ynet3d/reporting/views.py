@@ -26,6 +26,9 @@ Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 Point = tuple[int, int, int]
 
 _NARROWEST_WINDOW_HU = 100.0
+_AROUND_LIVER_MM = 45.0  # what coronal and sagittal views show above and below the liver
+_AROUND_SLICES_MM = 14.0  # margin of the slice-by-slice pictures
+_AROUND_BODY_MM = 6.0
 
 
 class Plane(Enum):
@@ -112,6 +115,25 @@ class Anatomy:
             voxels = int(np.ceil(margin / step))
             grown.append((max(0, first - voxels), min(size, last + voxels)))
         return grown[0], grown[1], grown[2]
+
+    def body_around(self, point: Point, found: Box | None) -> Box:
+        """The body in the axial slice of `point`, and what was found, with a small margin."""
+        top, bottom, left, right = body_box(self.cut(Plane.AXIAL, point[0]))
+        body: Box = (self.whole[0], (top, bottom), (left, right))
+        if found is not None:
+            body = union(body, found)
+        return self.grow(body, (0.0, _AROUND_BODY_MM, _AROUND_BODY_MM))
+
+    def view_box(self, plane: Plane, body: Box, found: Box | None) -> Box:
+        """What a view shows: all of `body`, or it from above to below what was found."""
+        if plane is Plane.AXIAL or found is None:
+            return body
+        heights = self.grow(found, (_AROUND_LIVER_MM, 0.0, 0.0))[0]
+        return heights, body[1], body[2]
+
+    def slices_box(self, found: Box) -> Box:
+        """What pictures slice by slice show of `found`."""
+        return self.grow(found, (0.0, _AROUND_SLICES_MM, _AROUND_SLICES_MM))
 
 
 def refuse_other_grids(image: Volume, labels: Mapping[str, Volume | None]) -> None:

@@ -19,20 +19,15 @@ from ynet3d.reporting.views import (
     Box,
     Plane,
     Point,
-    body_box,
     evenly_spaced,
     focus,
     foreground_box,
-    union,
     window_of,
 )
 from ynet3d.volumes import Volume
 
 _KEY_WIDTH, _SLICE_WIDTH, _THUMBNAIL_WIDTH = 640, 340, 168
 _SLICES = 10
-_AROUND_LIVER_MM = 45.0
-_AROUND_SLICES_MM = 14.0
-_AROUND_BODY_MM = 6.0
 _THUMBNAIL_MM = 48.0  # at least, so that the surroundings can be recognised
 _AROUND_LESION = 1.7  # side of a thumbnail, in diameters of the lesion
 
@@ -57,7 +52,7 @@ class KeySlices:
         )
         self.liver: Box | None = foreground_box(self.labels.array)
         self.point = self._point()
-        self.body = self._body()
+        self.body = self.scan.body_around(self.point, self.liver)
 
     @property
     def count(self) -> int:
@@ -72,8 +67,7 @@ class KeySlices:
         """Axial slices over the liver, feet to head; none without a liver."""
         if self.liver is None:
             return []
-        margin = (0.0, _AROUND_SLICES_MM, _AROUND_SLICES_MM)
-        box = self.scan.grow(self.liver, margin)
+        box = self.scan.slices_box(self.liver)
         return [
             draw_slice(
                 self.scan,
@@ -129,19 +123,8 @@ class KeySlices:
         slices, rows, columns = self.scan.array.shape
         return slices // 2, rows // 2, columns // 2
 
-    def _body(self) -> Box:
-        """The body in the axial slice to show, and whatever was found, with a small margin."""
-        top, bottom, left, right = body_box(self.scan.cut(Plane.AXIAL, self.point[0]))
-        body: Box = (self.scan.whole[0], (top, bottom), (left, right))
-        if self.liver is not None:
-            body = union(body, self.liver)
-        return self.scan.grow(body, (0.0, _AROUND_BODY_MM, _AROUND_BODY_MM))
-
     def _plane(self, plane: Plane) -> SlicePicture:
-        box = self.body
-        if plane is not Plane.AXIAL and self.liver is not None:
-            heights = self.scan.grow(self.liver, (_AROUND_LIVER_MM, 0.0, 0.0))[0]
-            box = heights, self.body[1], self.body[2]
+        box = self.scan.view_box(plane, self.body, self.liver)
         picture = draw_slice(
             self.scan,
             self.labels,
