@@ -8,7 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ynet3d.datasets import DataSet, Split, dataset_fingerprint, make_split, read_split, write_split
+from ynet3d.datasets import (
+    DataSet,
+    Split,
+    chosen_split,
+    dataset_fingerprint,
+    read_split,
+    write_split,
+)
 from ynet3d.datasets.split_file import SPLIT_FILE
 from ynet3d.errors import InputError
 from ynet3d.files import write_json
@@ -44,18 +51,7 @@ def agree(
             train, validation and test cases, or more threads than this process may use.
     """
     stored_split = out / SPLIT_FILE
-    if split_file is not None:
-        split = read_split(split_file, dataset=dataset)
-    elif stored_split.is_file():
-        split = read_split(stored_split, dataset=dataset)
-    else:
-        split = make_split(dataset, seed=0)
-    for part in ("train", "validation", "test"):
-        if not split.parts.get(part):
-            raise InputError(
-                f"The split of {dataset.name} has no {part} cases, and train, validation and test "
-                "are needed: make one with `ynet3d data split`."
-            )
+    split = chosen_split(dataset, split_file, stored_split, seed=0)
     terms = Terms(
         dataset.name,
         dataset_fingerprint(dataset),

@@ -8,7 +8,7 @@ from ynet3d.datasets.fingerprint import dataset_fingerprint
 from ynet3d.datasets.label_source import LabelFile, LabelSource
 from ynet3d.datasets.merging import merge_datasets
 from ynet3d.datasets.opening import LAYOUTS, open_dataset
-from ynet3d.datasets.split_file import read_split, write_split
+from ynet3d.datasets.split_file import chosen_split, read_split, write_split
 from ynet3d.datasets.splitting import PAPER_RATIO, Split, make_split
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "check_case",
     "check_dataset",
     "check_table",
+    "chosen_split",
     "dataset_fingerprint",
     "make_split",
     "merge_datasets",

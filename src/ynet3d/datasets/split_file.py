@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from ynet3d.datasets.dataset import DataSet
-from ynet3d.datasets.splitting import PARTS, Split
+from ynet3d.datasets.splitting import PARTS, Split, make_split
 from ynet3d.errors import InputError
 from ynet3d.files import write_json, write_text
 
@@ -76,6 +76,27 @@ def read_split(path: str | Path, *, dataset: DataSet) -> Split:
             f"{path} has a seed or a ratio that is no number: correct it, or make a new split."
         ) from None
     return Split(str(content.get("dataset", dataset.name)), seed, ratio, parts)
+
+
+def chosen_split(dataset: DataSet, file: Path | None, stored: Path, *, seed: int) -> Split:
+    """The split of `file`, else the one that is `stored`, else a new one by `seed`.
+
+    Raises:
+        InputError: as `read_split`; or no cases to train on, to validate on or to test on.
+    """
+    if file is not None:
+        split = read_split(file, dataset=dataset)
+    elif stored.is_file():
+        split = read_split(stored, dataset=dataset)
+    else:
+        split = make_split(dataset, seed=seed)
+    for part in PARTS:
+        if not split.parts.get(part):
+            raise InputError(
+                f"The split of {dataset.name} has no {part} cases, and {PARTS[0]}, {PARTS[1]} and "
+                f"{PARTS[2]} are needed: make one with `ynet3d data split`."
+            )
+    return split
 
 
 def _content(path: Path) -> dict[str, Any]:

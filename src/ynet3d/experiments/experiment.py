@@ -11,9 +11,8 @@ from pathlib import Path
 from ynet3d.datasets import (
     DataSet,
     Split,
-    make_split,
+    chosen_split,
     open_dataset,
-    read_split,
     write_split,
 )
 from ynet3d.datasets.split_file import SPLIT_FILE
@@ -89,7 +88,7 @@ def run_experiment(
     suites = [load_suite(name) for name in options.suites]
     base = _base_recipe(options)
     dataset = open_dataset(data, kind=options.kind, labels=options.labels)
-    split = _split(dataset, options.split, base, out)
+    split = chosen_split(dataset, options.split, out / SPLIT_FILE, seed=base.training.seed)
     runs = plan_runs(suites, base, width=options.width, only=options.only)
     tests = _test_sets(dataset, split, options.external)
     places = slots(options.device, options.jobs)
@@ -132,23 +131,6 @@ def _base_recipe(options: Options) -> Recipe:
     if options.minutes is not None:
         changes.append(f"training.minutes={options.minutes}")
     return load_recipe(options.recipe, changes=changes)
-
-
-def _split(dataset: DataSet, file: Path | None, base: Recipe, out: Path) -> Split:
-    stored = out / SPLIT_FILE
-    if file is not None:
-        split = read_split(file, dataset=dataset)
-    elif stored.is_file():
-        split = read_split(stored, dataset=dataset)
-    else:
-        split = make_split(dataset, seed=base.training.seed)
-    for part in ("train", "validation", "test"):
-        if not split.parts.get(part):
-            raise InputError(
-                f"The split of {dataset.name} has no {part} cases, and an experiment needs train, "
-                "validation and test: make one with `ynet3d data split`."
-            )
-    return split
 
 
 def _claim(out: Path, split: Split) -> None:
