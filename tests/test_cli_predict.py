@@ -11,7 +11,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk  # noqa: N813 - the name it has everywhere
 import torch
 from command_line import left_in, run, run_apart
 from dicom_files import write_ct_series

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk  # noqa: N813 - the name it has everywhere
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lesion_cases import Mask, affines, masks

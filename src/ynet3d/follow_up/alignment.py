@@ -14,7 +14,7 @@ from ynet3d.errors import InputError
 from ynet3d.volumes import Volume, nearest_on_grid
 
 if TYPE_CHECKING:
-    import SimpleITK as sitk  # noqa: N813
+    import SimpleITK as sitk  # noqa: N813 - the name it has everywhere
 
 _GRID_MM = 4.0
 #: Around the liver, so that its distance map has something to pull at.
@@ -106,7 +106,7 @@ def _rigid(
     fixed: Volume, moving: Volume, middles: list[npt.NDArray[np.float64]]
 ) -> npt.NDArray[np.float64]:
     """4x4, later to earlier, in RAS mm."""
-    import SimpleITK as sitk  # noqa: N813
+    import SimpleITK as sitk  # noqa: N813 - the name it has everywhere
 
     start = sitk.Euler3DTransform()
     start.SetCenter(middles[0].tolist())
@@ -136,7 +136,7 @@ def _rigid(
 
 def _distances(coarse: Volume) -> sitk.Image:
     """Signed distance to the surface of the organ in mm, positive outside."""
-    import SimpleITK as sitk  # noqa: N813
+    import SimpleITK as sitk  # noqa: N813 - the name it has everywhere
 
     organ = sitk.GetImageFromArray(np.ascontiguousarray(coarse.array.transpose(2, 1, 0)))
     organ.SetSpacing([_GRID_MM] * 3)

@@ -68,7 +68,7 @@ async def add_image(request: Request, image: str = "") -> dict[str, str]:
 
 @router.delete("/")
 @router.delete("/image")
-def remove_image(request: Request, id: str) -> dict[str, str]:  # noqa: A002
+def remove_image(request: Request, id: str) -> dict[str, str]:  # noqa: A002 - so the protocol names it
     """Remove a scan and everything of it."""
     context = context_of(request)
     context.supervisor.delete(find_image(context, id))

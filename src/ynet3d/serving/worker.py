@@ -109,7 +109,7 @@ def main() -> None:
         return
     if options["warm"]:
         import ynet3d.inference
-    import ynet3d.serving.work  # noqa: F401
+    import ynet3d.serving.work  # noqa: F401 - ahead of the job, not while somebody waits
 
     line = sys.stdin.readline()
     if not line:

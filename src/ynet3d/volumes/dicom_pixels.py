@@ -124,7 +124,7 @@ def _decoded(data: Any, header: SliceHeader) -> npt.NDArray[Any]:
 def _decoded_by_itk(data: Any, frame: int) -> npt.NDArray[Any]:
     """One frame through SimpleITK, which knows every kind of JPEG, as a file of its own."""
     import pydicom
-    import SimpleITK as sitk  # noqa: N813
+    import SimpleITK as sitk  # noqa: N813 - the name it has everywhere
     from pydicom.encaps import encapsulate, get_frame
     from pydicom.uid import CTImageStorage, generate_uid
 

@@ -99,7 +99,7 @@ def write_itk(volume: Volume, path: Path) -> None:
 
     Geometry in float64; that of an ITK source as it was read.
     """
-    import SimpleITK as sitk  # noqa: N813
+    import SimpleITK as sitk  # noqa: N813 - the name it has everywhere
 
     if path.suffix.lower() not in (".nrrd", ".mha"):
         raise InputError(
