@@ -1,35 +1,18 @@
-// The page: which scan is looked at, what happens to it, and the words for it.
+// The page: which scans there are, which one is looked at, and what the buttons do.
 
 import { api } from "./api.js";
+import {
+  chooseLayout, chooseWindow, setOpacity, setPenSize, setTheme, showPlace, showWindow, theme,
+} from "./controls.js";
+import { choosePen, save, setEdited, undo } from "./correcting.js";
 import { handleKeys } from "./keys.js";
+import { $, complain, guarded, page } from "./page.js";
 import { ResultPanel, make } from "./result.js";
+import { describe, leave, update } from "./scan.js";
 import { WINDOWS } from "./windows.js";
 
-const $ = (id) => document.getElementById(id);
 const POLL_MS = 400;
 const IDLE_MS = 4000;
-const STATES = { queued: "waiting", running: "running", done: "done", failed: "failed", cancelled: "cancelled" };
-
-const page = { job: null, shown: {}, edited: 0, busy: false };
-window.ynet3d = page; // for tests
-
-const panel = new ResultPanel({ onLesion: (lesion) => viewer.goTo(lesion.centroid_lps_mm) });
-let viewer;
-
-function complain(text) {
-  $("error").hidden = !text;
-  $("error").firstElementChild.textContent = text ?? "";
-}
-
-async function guarded(work) {
-  try {
-    return await work();
-  } catch (error) {
-    if (error.status === 401) $("login").showModal();
-    else complain(error.message);
-    return undefined;
-  }
-}
 
 // ---- scans
 
@@ -60,8 +43,8 @@ async function open(job) {
     setEdited(0);
     choosePen(null);
     page.shown = {};
-    panel.clear();
-    viewer?.clear();
+    page.panel.clear();
+    page.viewer?.clear();
     $("place").textContent = "";
     $("saved").textContent = "";
     history.replaceState(null, "", `#${job.id}`);
@@ -76,7 +59,7 @@ async function refresh() {
     const item = make("li", undefined, { className: job.state });
     const button = make("button", undefined, { type: "button", title: job.name });
     button.setAttribute("aria-current", String(page.job?.id === job.id));
-    const detail = job.state === "done" || job.state === "failed" ? job.message || STATES[job.state] : describe(job);
+    const detail = (["done", "failed"].includes(job.state) && job.message) || describe(job);
     button.append(make("b", job.name), make("small", detail));
     button.addEventListener("click", () => guarded(() => open(job)));
     item.append(button);
@@ -86,69 +69,21 @@ async function refresh() {
   return jobs;
 }
 
-function describe(job) {
-  if (job.state === "queued") return job.ahead ? `Waiting, ${job.ahead} before it` : "Waiting";
-  if (job.state !== "running") return STATES[job.state];
-  const share = job.total ? ` ${Math.round((100 * job.done) / job.total)} %` : "";
-  return `${job.stage || "Starting"}${share}`;
+let polled = Promise.resolve();
+
+/** Look what the server has done; one look after the other, so that none shows half of another's. */
+function poll() {
+  polled = polled.then(look);
+  return polled;
 }
 
-// ---- one scan, as far as it has come
-
-async function update(job) {
-  page.job = job;
-  const active = job.state === "queued" || job.state === "running";
-  const hasMask = job.files.includes("statistics.json");
-  $("empty").hidden = job.files.includes("image.nii.gz");
-  if (active && !job.files.includes("image.nii.gz")) $("empty").firstElementChild.textContent = "";
-  $("progress").hidden = !active || (hasMask && job.task === "predict");
-  if (active) {
-    $("progress").querySelector("p").textContent = describe(job);
-    const bar = $("progress").querySelector("progress");
-    if (job.total) Object.assign(bar, { max: job.total, value: job.done });
-    else bar.removeAttribute("value");
-  }
-  if (job.state === "failed" || job.state === "cancelled") {
-    $("empty").hidden = false;
-    $("empty").firstElementChild.textContent = job.message || "This job was cancelled.";
-    if (job.state === "failed") complain(job.message);
-    panel.clear();
-  }
-  if (job.state === "done" && page.shown.state !== "done" && job.task === "correct") {
-    $("saved").textContent = job.message.startsWith("Liver") || job.message.startsWith("No liver")
-      ? "Saved; everything was measured anew." : job.message;
-  }
-  await guarded(() => draw(job, hasMask));
-  page.shown.state = job.state;
-}
-
-async function draw(job, hasMask) {
-  if (viewer && job.files.includes("image.nii.gz") && page.shown.image !== job.id) {
-    page.shown.image = job.id;
-    await viewer.showScan(await api.file(job, "image.nii.gz"));
-  }
-  // While a correction is measured, the files are those before it.
-  const settled = job.state === "done" || job.task === "predict";
-  const version = `${job.id} ${job.revision}`;
-  if (hasMask && settled && page.shown.mask !== version) {
-    page.shown.mask = version;
-    const [found, mask] = await Promise.all([api.statistics(job), api.file(job, "segmentation.nii.gz")]);
-    panel.show(job, found);
-    page.shown.files = job.files.length;
-    await viewer?.showMask(mask);
-    setEdited(0);
-  } else if (hasMask && page.shown.mask === version && page.shown.files !== job.files.length) {
-    page.shown.files = job.files.length;
-    panel.files(job); // surfaces and report come after the mask
-  }
-}
-
-async function poll() {
+async function look() {
   let pause = IDLE_MS;
   try {
+    const saves = page.saves; // what was asked before a correction was taken is old
     const jobs = await refresh();
     const current = jobs.find((job) => job.id === page.job?.id);
-    if (current && !page.busy) await update(current);
+    if (current && !page.busy && saves === page.saves) await update(current);
     else if (page.job && !current) leave();
     if (jobs.some((job) => job.state === "queued" || job.state === "running")) pause = POLL_MS;
     if ($("error").dataset.lost) { complain(""); delete $("error").dataset.lost; }
@@ -160,127 +95,11 @@ async function poll() {
   page.timer = setTimeout(poll, pause);
 }
 
-function leave() {
-  page.job = null;
-  page.shown = {};
-  setEdited(0);
-  panel.clear();
-  viewer?.clear();
-  $("empty").hidden = false;
-  $("empty").firstElementChild.textContent = "No scan yet. Drop a CT of the abdomen anywhere on this page.";
-  $("progress").hidden = true;
-  $("place").textContent = "";
-  history.replaceState(null, "", location.pathname);
-}
-
-// ---- correcting
-
-function setEdited(count) {
-  page.edited = Math.max(0, count);
-  $("save").disabled = $("undo").disabled = !page.edited;
-}
-
-function choosePen(value) {
-  viewer?.setPen(value);
-  const chosen = value === null ? "off" : String(value);
-  for (const button of $("pens").children) button.setAttribute("aria-pressed", String(button.dataset.pen === chosen));
-}
-
-function undo() {
-  if (!page.edited) return;
-  viewer.undo();
-  setEdited(page.edited - 1);
-}
-
-async function save() {
-  if (!page.edited || !page.job || page.job.state !== "done") {
-    if (page.edited) complain("The scan is still being worked on: save in a moment.");
-    return;
-  }
-  complain("");
-  page.busy = true;
-  $("save").disabled = true;
-  $("saved").textContent = "Saving…";
-  try {
-    const job = await api.saveMask(page.job.id, await viewer.maskFile());
-    choosePen(null);
-    setEdited(0);
-    $("saved").textContent = "Measuring anew…";
-    page.shown.state = job.state;
-    page.job = job;
-  } catch (error) {
-    $("saved").textContent = "";
-    $("save").disabled = false;
-    complain(error.message);
-  } finally {
-    page.busy = false;
-  }
-  poll();
+async function saveAndWatch() {
+  if (await save()) await poll();
 }
 
 // ---- controls
-
-function press(group, button) {
-  for (const one of group.children) one.setAttribute("aria-pressed", String(one === button));
-}
-
-function chooseLayout(name) {
-  viewer?.setLayout(name);
-  press($("layouts"), $("layouts").querySelector(`[data-layout="${name}"]`));
-}
-
-function chooseWindow(name) {
-  viewer?.setWindow(WINDOWS[name]);
-}
-
-function showWindow({ width, level }) {
-  page.window = { width, level };
-  for (const button of $("windows").children) {
-    const preset = WINDOWS[button.dataset.window];
-    const same = Math.abs(preset.width - width) < 1 && Math.abs(preset.level - level) < 1;
-    button.setAttribute("aria-pressed", String(same));
-  }
-  showPlace();
-}
-
-function showPlace(place, scan) {
-  if (place) page.place = { place, scan };
-  if (!page.place?.scan) return;
-  const [i, j, k] = page.place.place.vox ?? [];
-  const value = page.place.place.values?.[0]?.value;
-  const lines = [];
-  if (page.window) lines.push(`W ${Math.round(page.window.width)}  L ${Math.round(page.window.level)}`);
-  if (k !== undefined) lines.push(`slice ${Math.round(k) + 1} / ${scan_slices(page.place.scan)}`);
-  if (value !== undefined) lines.push(`${Math.round(value)} HU`);
-  page.voxel = [i, j, k];
-  $("place").textContent = lines.join("\n");
-}
-
-const scan_slices = (scan) => scan.dimsRAS?.[3] ?? scan.dims?.[3] ?? "?";
-
-function setTheme(theme) {
-  document.documentElement.dataset.theme = theme;
-  try { localStorage.setItem("ynet3d-theme", theme); } catch { /* no storage: for this visit only */ }
-}
-
-function theme() {
-  let kept = null;
-  try { kept = localStorage.getItem("ynet3d-theme"); } catch { /* no storage */ }
-  return kept ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-}
-
-function setOpacity(value) {
-  const opacity = Math.min(1, Math.max(0, value));
-  $("opacity").value = String(opacity);
-  viewer?.setOpacity(opacity);
-}
-
-function setPenSize(value) {
-  const size = Math.min(25, Math.max(1, value));
-  $("pen-size").value = String(size);
-  $("pen-size-shown").textContent = String(size);
-  viewer?.setPenSize(size);
-}
 
 function connect() {
   $("theme").addEventListener("click", () => setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
@@ -306,9 +125,9 @@ function connect() {
   }
   $("opacity").addEventListener("input", () => setOpacity(Number($("opacity").value)));
   $("pen-size").addEventListener("input", () => setPenSize(Number($("pen-size").value)));
-  $("reset").addEventListener("click", () => viewer?.fit());
+  $("reset").addEventListener("click", () => page.viewer?.fit());
   $("undo").addEventListener("click", undo);
-  $("save").addEventListener("click", save);
+  $("save").addEventListener("click", saveAndWatch);
   $("cancel").addEventListener("click", () => guarded(async () => { await api.cancel(page.job.id); await poll(); }));
   $("delete").addEventListener("click", () => {
     if (!confirm("Delete this scan and its result from the server?")) return;
@@ -327,19 +146,19 @@ function connect() {
   });
   window.addEventListener("beforeunload", (event) => { if (page.edited) event.preventDefault(); });
   handleKeys({
-    moveSlice: (steps) => viewer?.moveSlice(steps),
-    lesion: (step) => panel.step(step),
+    moveSlice: (steps) => page.viewer?.moveSlice(steps),
+    lesion: (step) => page.panel.step(step),
     window: () => chooseWindow(Math.abs((page.window?.width ?? 0) - WINDOWS.liver.width) < 1 ? "soft" : "liver"),
-    toggleMask: () => viewer?.toggleMask(),
+    toggleMask: () => page.viewer?.toggleMask(),
     opacity: (step) => setOpacity(Number($("opacity").value) + step),
     view: () => {
       const names = [...$("layouts").children].map((button) => button.dataset.layout);
-      chooseLayout(names[(names.indexOf(viewer?.layout ?? "all") + 1) % names.length]);
+      chooseLayout(names[(names.indexOf(page.viewer?.layout ?? "all") + 1) % names.length]);
     },
     pen: choosePen,
     penSize: (step) => setPenSize(Number($("pen-size").value) + step),
     undo,
-    save,
+    save: saveAndWatch,
     help: () => $("help").showModal(),
   });
 }
@@ -356,19 +175,19 @@ async function begin() {
 }
 
 async function main() {
+  page.panel = new ResultPanel({ onLesion: (lesion) => page.viewer?.goTo(lesion.centroid_lps_mm) });
   setTheme(theme());
   connect();
   try {
     // Only now, so that the page works without it.
     const { Viewer } = await import("./viewer.js");
-    viewer = new Viewer({
+    page.viewer = new Viewer({
       planes: $("planes"), solid: $("solid"), stage: $("stage"),
       onPlace: showPlace, onWindow: showWindow, onEdit: () => setEdited(page.edited + 1),
     });
-    page.viewer = viewer;
-    await viewer.start();
+    await page.viewer.start();
   } catch (error) {
-    viewer = undefined;
+    page.viewer = undefined;
     complain(`Scans cannot be shown here (${error.message}): the browser needs WebGL 2, and the server its viewer. Results can be downloaded all the same.`);
   }
   await begin();
