@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
-from command_line import Outcome, run
+from command_line import Outcome, run, run_apart
 from small_runs import save_small_weights, small_recipe, write_small_dataset
 
 from ynet3d.weights import load_weights
@@ -39,11 +40,18 @@ def read(path: Path) -> Any:
     return json.loads(path.read_text("utf-8"))
 
 
+@pytest.fixture(scope="module")
+def done(folder: Path) -> Outcome:
+    """Two folds, trained in two processes side by side; in `folder / "out"`."""
+    words = ["cross-validate", folder / "data", "-o", folder / "out", "--device", "cpu"]
+    words += ["--recipe", folder / "recipe.yaml", "--folds", 2, "--licence", "ours", "--jobs", 2]
+    return run_apart(*words, timeout=400)
+
+
 def test_every_scan_once_and_nothing_twice(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, done: Outcome, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = folder / "out"
-    done = validated(capsys, folder, out, "--folds", 2, "--licence", "ours", "--jobs", 2)
     assert done.code == 0, done
     with (out / "evaluation" / "cases.csv").open(encoding="utf-8") as file:
         scored = {row["case"] for row in csv.DictReader(file)}
@@ -110,12 +118,13 @@ def test_other_folds_are_refused(folder: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_folds_go_on_from_packed_weights_but_never_from_what_saw_them(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, done: Outcome, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first, packed = tmp_path / "first", tmp_path / "packed.safetensors"
-    assert validated(capsys, folder, first, "--folds", 2).code == 0
-    done = run(capsys, "tune", first, folder / "data", "--device", "cpu")
     assert done.code == 0, done
+    first, packed = tmp_path / "first", tmp_path / "packed.safetensors"
+    shutil.copytree(folder / "out", first)
+    tuned = run(capsys, "tune", first, folder / "data", "--device", "cpu")
+    assert tuned.code == 0, tuned
     lasts = [load_weights(first / "runs" / f"fold-{k}" / "last.safetensors") for k in (1, 2)]
     tuning = lasts[0].facts["tuning"]
     assert lasts[1].facts["tuning"] == tuning
@@ -138,19 +147,18 @@ def test_folds_go_on_from_packed_weights_but_never_from_what_saw_them(
     assert never_saw(lasts[1], read(first / "folds.json")["parts"]["fold-1"][0]) is None
 
     more = tmp_path / "more"
-    done = validated(capsys, folder, more, *split, "--start", packed)
-    assert done.code == 0, done
-    for number, fold in enumerate(("fold-1", "fold-2"), start=1):
-        facts = read(more / "runs" / fold / "last.json")["training_data"]
-        started = facts["started_from"]
-        assert (started["member"], started["file"]) == (number, packed.name)
-        assert set(started["training_cases"]) == set(facts["training_cases"])
+    again = validated(capsys, folder, more, *split, "--start", packed, "--only", 2)
+    assert again.code == 0, again
+    facts = read(more / "runs" / "fold-2" / "last.json")["training_data"]
+    started = facts["started_from"]
+    assert (started["member"], started["file"]) == (2, packed.name)
+    assert set(started["training_cases"]) == set(facts["training_cases"])
 
     swapped = tmp_path / "swapped.safetensors"
     save_packed(lasts[::-1], packed_tensors(lasts[::-1], "float16"), swapped, storage="float16")
-    done = validated(capsys, folder, tmp_path / "wrong", *split, "--start", swapped)
-    assert done.code == 1
-    assert "which this run is judged on" in done.err
+    wrong = validated(capsys, folder, tmp_path / "wrong", *split, "--start", swapped, "--only", 1)
+    assert wrong.code == 1
+    assert "which this run is judged on" in wrong.err
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,10 @@ def test_a_network_that_fails_leaves_the_others_alone(folder: Path, tmp_path: Pa
     file = tmp_path / "suite.yaml"
     file.write_text(yaml.safe_dump(suite), encoding="utf-8")
     out = tmp_path / "out"
-    ended = apart(words(folder, out, suite=file))
+    split = tmp_path / "split.yaml"
+    parts = SPLIT["parts"] | {"test": ["volume-4"]}
+    split.write_text(yaml.safe_dump({"parts": parts}), encoding="utf-8")
+    ended = apart(words(folder, out, "--split", split, suite=file))
     assert ended.code == 1
     assert "second failed: The loss became" in ended.out
     assert "Traceback" not in ended.err

@@ -33,6 +33,7 @@ _EDGE, _GAP, _HEADER, _FOOTER = 24, 6, 112, 34
 _TALLEST = 760
 _AROUND = 50  # pixels around the organ, for letters and scale bar
 _BACKDROP = "#2a313b", "#14181d"
+_FINEST_MM = 0.4  # of a pixel: surfaces are smoothed by more, so finer ones cost time for nothing
 
 Extent = npt.NDArray[np.float32]
 
@@ -103,6 +104,7 @@ def _layout(extents: list[Extent]) -> tuple[float, list[tuple[int, int]]]:
         return 1.0, [(free // len(VIEWS), 360)] * len(VIEWS)
     sizes = np.array([high - low for low, high in extents])
     pixel_mm = max(
+        _FINEST_MM,
         float(sizes[:, 0].sum()) / (free - 2 * _AROUND * len(VIEWS)),
         float(sizes[:, 1].max()) / (_TALLEST - 2 * _AROUND),
     )
