@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +63,7 @@ def predict_files(
     dicom: bool = False,
     meshes: bool = False,
     report: bool = False,
+    opened: Callable[[Volume, list[str]], None] | None = None,
     progress: Progress | None = None,
 ) -> tuple[list[FilePrediction], list[FailedPrediction]]:
     """Predict scans: `segmentation.nii.gz`, `statistics.json`, `lesions.csv` and two pictures each.
@@ -77,6 +78,7 @@ def predict_files(
         series: DICOM SeriesInstanceUID, where an input has several.
         hu_offset: added to the voxels (HU) of each scan, for files that store HU + 1024 or such.
         dicom, meshes, report: write these too, see `ExtraOutputs`.
+        opened: called with each scan and what is odd about it, before it is predicted.
 
     Returns:
         What was predicted, and what of several inputs failed (one bad scan never stops the rest).
@@ -111,6 +113,8 @@ def predict_files(
                 volume, notes = read_ct(scan, series=series, hu_offset=hu_offset)
                 for note in notes:
                     progress.say(f"Note: {note}")
+                if opened is not None:
+                    opened(volume, notes)
                 source = extra.source_of(scan, volume, series)
                 found = _predict_one(
                     predictor, volume, source, notes, name, scan, folder, progress, extra=extra

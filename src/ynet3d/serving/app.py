@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -46,15 +46,19 @@ def create_app(settings: ServerSettings, *, viewer: Path | None = None) -> FastA
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
-        with folders.locked():
-            store = JobStore(folders.queue)
-            supervisor = Supervisor(settings, store, folders)
-            app.state.context = Context(settings, folders, store, supervisor)
-            supervisor.start()
+        with ExitStack() as stack:
             try:
-                yield
-            finally:
-                supervisor.stop()
+                stack.enter_context(folders.locked())
+                store = JobStore(folders.queue)
+                stack.callback(store.close)
+                supervisor = Supervisor(settings, store, folders)
+                app.state.context = Context(settings, folders, store, supervisor)
+                supervisor.start()
+            except YnetError as error:
+                app.state.refusal = error  # for `serve`: uvicorn knows only that it failed
+                raise
+            stack.callback(supervisor.stop)
+            yield
 
     app = FastAPI(
         title="3DYNet server",
@@ -65,6 +69,7 @@ def create_app(settings: ServerSettings, *, viewer: Path | None = None) -> FastA
         docs_url=None,  # it would load scripts from elsewhere
         redoc_url=None,
     )
+    app.state.refusal = None
     app.include_router(routes.router)
     app.include_router(routes.metrics_router)
     app.include_router(monai_label.router)

@@ -98,12 +98,17 @@ class JobFolders:
 
         Raises:
             InputError: another server uses it.
+            YnetError: it cannot be written.
         """
         # An open write transaction is a lock that every system has and that no crash leaves behind.
         with closing(sqlite3.connect(self.data / "lock.sqlite", timeout=0)) as lock:
             try:
                 lock.execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError:
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise YnetError(
+                        f"{self.data} cannot be written ({error}): see whether the disk is full."
+                    ) from error
                 raise InputError(
                     f"Another server uses {self.data}: stop it, or give another --data."
                 ) from None

@@ -104,6 +104,14 @@ class JobStore:
             # Readers (the page asks every half second) and the worker do not wait for each other.
             database.execute("PRAGMA journal_mode = WAL")
             database.execute(_SCHEMA)
+        # While one connection is open, the others find SQLite's own files and need not make them:
+        # the queue can still be read when the disk is full.
+        self._held = sqlite3.connect(self._path, check_same_thread=False)
+        self._held.execute("SELECT COUNT(*) FROM jobs").fetchone()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._held.close()
 
     def add(self, name: str, file: str, *, identifier: str | None = None) -> Job:
         """A new job at the end of the queue."""

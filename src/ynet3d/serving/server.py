@@ -16,7 +16,7 @@ def serve(settings: ServerSettings, *, viewer: Path | None = None, verbose: bool
     Raises:
         InputError: unsafe settings, a data folder in use, weights that are not there.
         MissingExtraError: the packages of a server are not installed.
-        YnetError: the address cannot be used.
+        YnetError: the address or the data folder cannot be used.
     """
     require_server()
     import uvicorn
@@ -43,15 +43,25 @@ def serve(settings: ServerSettings, *, viewer: Path | None = None, verbose: bool
         timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
+
+    def has_started(record: logging.LogRecord) -> bool:
+        return server.started  # why it did not start is said in one sentence, without a traceback
+
+    log = logging.getLogger("uvicorn.error")
+    log.addFilter(has_started)
     try:
         server.run()
     except SystemExit as error:
+        if app.state.refusal is not None:
+            raise app.state.refusal from None
         if error.code:
             raise YnetError(
                 f"The server could not start on {settings.host}:{settings.port}: another program "
-                "may use this port (give another --port), or another server its --data."
+                "may use this port, give another --port."
             ) from None
         raise
+    finally:
+        log.removeFilter(has_started)
 
 
 def read_token(file: Path) -> str:

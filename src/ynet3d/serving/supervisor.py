@@ -147,7 +147,14 @@ class Supervisor:
                 self._store.requeue(job.id)
                 break
         _end(worker)
-        self._close(job, worker, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        while True:
+            try:
+                return self._close(job, worker, seconds)
+            except (YnetError, OSError) as error:  # a full disk: or the job would run for ever
+                LOG.error("job %d cannot be closed: %s", job.number, type(error).__name__)
+            if self._ends.wait(_IDLE_SECONDS):
+                return None  # the next start takes it up again
 
     def _close(self, job: Job, worker: subprocess.Popen[str], seconds: float) -> None:
         died = self._store.finish(

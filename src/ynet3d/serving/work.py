@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ynet3d.dicom_output import require_highdicom
@@ -10,11 +11,10 @@ from ynet3d.errors import MissingExtraError
 from ynet3d.meshes import require_vtk
 from ynet3d.pipelines.correction import correct_files
 from ynet3d.pipelines.prediction import predict_files
-from ynet3d.pipelines.scans import read_ct
 from ynet3d.reporting.case_report import require_extras as require_report_extras
 from ynet3d.serving.folders import JobFolders
 from ynet3d.serving.jobs import Job, JobStore
-from ynet3d.volumes import Volume, write_volume
+from ynet3d.volumes import Volume, is_volume_path, write_volume
 
 if TYPE_CHECKING:
     from ynet3d.serving.worker import JobProgress
@@ -35,23 +35,22 @@ def predict(
         options: `weights`, `device` and `runtime` of the server.
     """
     scan = folders.input(job)
+
+    def show(volume: Volume, notes: list[str]) -> None:
+        store.describe(job.id, notes=notes, series=volume.metadata.get("SeriesInstanceUID"))
+        write_volume(volume, folders.image(job.id))
+        progress.stage("Loading the network")
+
     progress.stage("Reading the scan")
-    volume, notes = read_ct(scan)
-    store.describe(job.id, notes=notes, series=volume.metadata.get("SeriesInstanceUID"))
-    write_volume(volume, folders.image(job.id))
-    extra = possible_extras(volume)
-    del volume  # half a gigabyte that the prediction can use
-    progress.stage("Loading the network")
     done, _ = predict_files(
         [scan],
         folders.result(job.id),
         weights=options["weights"] or None,
         device=options["device"],
         runtime=options["runtime"],
+        opened=show,
         progress=progress,
-        dicom=extra["dicom"],
-        meshes=extra["meshes"],
-        report=extra["report"],
+        **possible_extras(scan),
     )
     found = done[0].statistics
     store.describe(job.id, notes=found["notes"], series=found["series"])
@@ -70,11 +69,10 @@ def correct(folders: JobFolders, job: Job, progress: JobProgress) -> str:
     return str(found["summary"])
 
 
-def possible_extras(volume: Volume) -> dict[str, bool]:
+def possible_extras(scan: Path) -> dict[str, bool]:
     """Which further outputs the installed packages can make of this scan."""
-    is_dicom = volume.metadata.get("format") == "DICOM"
     return {
-        "dicom": is_dicom and _installed(require_highdicom),
+        "dicom": not is_volume_path(scan) and _installed(require_highdicom),
         "meshes": _installed(require_vtk),
         "report": _installed(require_report_extras),
     }
