@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ynet3d.dicom_output import require_highdicom
-from ynet3d.errors import MissingExtraError
-from ynet3d.meshes import require_vtk
 from ynet3d.pipelines.correction import correct_files
+from ynet3d.pipelines.extra_outputs import ExtraOutputs
 from ynet3d.pipelines.prediction import predict_files
-from ynet3d.reporting.case_report import require_extras as require_report_extras
 from ynet3d.serving.folders import JobFolders
 from ynet3d.serving.jobs import Job, JobStore
 from ynet3d.volumes import Volume, is_volume_path, write_volume
@@ -39,8 +34,9 @@ def predict(
     def show(volume: Volume, notes: list[str]) -> None:
         store.describe(job.id, notes=notes, series=volume.metadata.get("SeriesInstanceUID"))
         write_volume(volume, folders.image(job.id))
-        progress.stage("Loading the network")
+        progress.stage("Preparing the scan")
 
+    extra, _ = ExtraOutputs.possible()  # what is not installed is not missed here
     progress.stage("Reading the scan")
     done, _ = predict_files(
         [scan],
@@ -50,7 +46,9 @@ def predict(
         runtime=options["runtime"],
         opened=show,
         progress=progress,
-        **possible_extras(scan),
+        dicom=extra.dicom and not is_volume_path(scan),
+        meshes=extra.meshes,
+        report=extra.report,
     )
     found = done[0].statistics
     store.describe(job.id, notes=found["notes"], series=found["series"])
@@ -67,20 +65,3 @@ def correct(folders: JobFolders, job: Job, progress: JobProgress) -> str:
         progress=progress,
     )
     return str(found["summary"])
-
-
-def possible_extras(scan: Path) -> dict[str, bool]:
-    """Which further outputs the installed packages can make of this scan."""
-    return {
-        "dicom": not is_volume_path(scan) and _installed(require_highdicom),
-        "meshes": _installed(require_vtk),
-        "report": _installed(require_report_extras),
-    }
-
-
-def _installed(require: Callable[[], None]) -> bool:
-    try:
-        require()
-    except MissingExtraError:
-        return False
-    return True
