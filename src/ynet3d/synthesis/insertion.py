@@ -20,6 +20,9 @@ from ynet3d.synthesis.pushing import pushed
 LEAST_LIVER_VOXELS = 60
 _SAMPLED = 4000
 _TRIES = 12
+_AT_SURFACE = 0.5  # how often a place at the liver's surface is looked for
+_SURFACE_SHARE = 0.8  # less liver than this around a lesion: it lies at the surface
+_LEAST_FREE = 0.35
 
 
 @dataclass(frozen=True)
@@ -105,24 +108,38 @@ def _place(
     spacing: Spacing,
     generator: np.random.Generator,
 ) -> tuple[int, int, int] | None:
-    """A voxel whose surroundings are mostly liver, without vessels or tumours; None if none is."""
-    best, best_score = None, 0.35
-    reach = [max(1, round(0.6 * lesion.radius_mm / step)) for step in spacing]
+    """A voxel that is mostly amid liver, without vessels or tumours; None if none is found.
+
+    Anywhere in the liver, or, as often as not with real tumours, at its surface: networks that saw
+    few there take those of a patient for fat or fissures.
+    """
+    at_surface = bool(generator.random() < _AT_SURFACE)
+    second_best = None
     for flat in voxels[generator.integers(len(voxels), size=_TRIES)]:
         z, y, x = (int(i) for i in np.unravel_index(flat, label.shape))
-        near = tuple(slice(max(0, i - r), i + r + 1) for i, r in zip((z, y, x), reach, strict=True))
-        part = label[near]
-        free = float((part == Label.LIVER).mean())
+        near = _around((z, y, x), 0.6 * lesion.radius_mm, spacing)
         middle = tuple(slice(max(0, i - 1), i + 2) for i in (z, y, x))
         if float(hu[middle].mean()) > found.vessel:
             continue
         bright = float((hu[near] > found.vessel + 2 * found.noise).mean())
-        score = free - 3 * bright
-        if score > 0.85:
+        if float((label[near] == Label.LIVER).mean()) - 3 * bright <= _LEAST_FREE:
+            continue
+        organ = float((label[_around((z, y, x), 1.3 * lesion.radius_mm, spacing)] > 0).mean())
+        if (organ < _SURFACE_SHARE) == at_surface:
             return z, y, x
-        if score > best_score:
-            best, best_score = (z, y, x), score
-    return best
+        second_best = second_best or (z, y, x)
+    return second_best
+
+
+def _around(
+    centre: tuple[int, int, int], reach_mm: float, spacing: Spacing
+) -> tuple[slice, slice, slice]:
+    """The box of so many mm to each side, of a voxel at least."""
+    first, second, third = (
+        slice(max(0, i - max(1, round(reach_mm / step))), i + max(1, round(reach_mm / step)) + 1)
+        for i, step in zip(centre, spacing, strict=True)
+    )
+    return first, second, third
 
 
 def _insert(
