@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from ynet3d.labels import Label
 from ynet3d.recipes import Synthesis, TumourKinds
@@ -84,6 +85,19 @@ def test_label_follows_the_diameter(diameter: float) -> None:
         (inserted(seed, lesion)[1] == Label.TUMOUR).sum() * np.prod(SPACING) for seed in range(30)
     ]
     assert np.mean(volumes) == pytest.approx(np.pi / 6 * diameter**3, rel=0.35)
+
+
+def test_tumours_lie_at_the_surface_and_amid_the_liver() -> None:
+    """Half of the places are looked for at the surface; in the volume, small ones seldom are."""
+    lesion = dataclasses.replace(BALL, diameter_mm=12.0)
+    organ = scan()[1] > 0
+    rim = organ & ~ndimage.binary_erosion(organ)
+    touching = []
+    for seed in range(60):
+        tumour = inserted(seed, lesion)[1] == Label.TUMOUR
+        assert tumour.any()
+        touching.append(bool((tumour & rim).any()))
+    assert 0.4 < np.mean(touching) < 0.8
 
 
 def test_the_scans_noise_is_kept() -> None:
