@@ -63,6 +63,7 @@ def predict_files(
     dicom: bool = False,
     meshes: bool = False,
     report: bool = False,
+    notes: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> tuple[list[FilePrediction], list[FailedPrediction]]:
     """Predict scans: `segmentation.nii.gz`, `statistics.json`, `lesions.csv` and two pictures each.
@@ -77,6 +78,7 @@ def predict_files(
         series: DICOM SeriesInstanceUID, where an input has several.
         hu_offset: added to the voxels (HU) of each scan, for files that store HU + 1024 or such.
         dicom, meshes, report: write these too, see `ExtraOutputs`.
+        notes: what the caller knows of the scans, for their `statistics.json`.
 
     Returns:
         What was predicted, and what of several inputs failed (one bad scan never stops the rest).
@@ -108,12 +110,13 @@ def predict_files(
     for scan, (name, folder) in zip(scans, targets, strict=True):
         try:
             with explained_memory_errors(_ADVICE):
-                volume, notes = read_ct(scan, series=series, hu_offset=hu_offset)
-                for note in notes:
+                volume, found_notes = read_ct(scan, series=series, hu_offset=hu_offset)
+                noted = [*notes, *found_notes]
+                for note in noted:
                     progress.say(f"Note: {note}")
                 source = extra.source_of(scan, volume, series)
                 found = _predict_one(
-                    predictor, volume, source, notes, name, scan, folder, progress, extra=extra
+                    predictor, volume, source, noted, name, scan, folder, progress, extra=extra
                 )
                 done.append(found)
         except YnetError as error:
