@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import shutil
 import socket
@@ -178,6 +180,14 @@ def test_logins(
     done.assert_refused(match="refuses the login (401)")
     assert TOKEN not in done.out + done.err
 
+    # Redirected: the other server does not get it.
+    with fake_pacs() as other:
+        other.say("GET", "/studies", Answer())
+        there = {"Location": f"{other.url}/studies"}
+        pacs.say("GET", "/studies", Answer(b"", 307, headers=there))
+        run(capsys, *words, "--token-file", file)
+        assert "Authorization" not in other.asked[-1].headers
+
     empty = tmp_path / "empty"
     empty.write_text("\n", encoding="utf-8")
     for options, match in (
@@ -188,6 +198,26 @@ def test_logins(
         (("--user", "me:secret"), "has a colon"),
     ):
         run(capsys, *words, *options).assert_refused(match=match)
+
+
+def test_a_password_is_asked_for(
+    pacs: FakePacs, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unseen on a terminal; a line of what is piped in; but not before the address is right."""
+    words = ("dicomweb", "list", pacs.url, "--user", "me")
+    monkeypatch.setattr("sys.stdin", io.StringIO("pa:ß\nmore\n"))
+    run(capsys, *words)
+    sent = pacs.asked[-1].headers["Authorization"].removeprefix("Basic ")
+    assert base64.b64decode(sent).decode("utf-8") == "me:pa:ß"
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", terminal)
+    asked: list[str] = []
+    monkeypatch.setattr("getpass.getpass", lambda text: asked.append(text) or "secret")
+    assert "secret" not in run(capsys, *words).out
+    assert asked == ["Password: "]
+    run(capsys, "dicomweb", "list", "nowhere", "--user", "me").assert_refused(match="no address")
+    assert len(asked) == 1
 
 
 def write_objects(folder: Path) -> dict[str, str]:

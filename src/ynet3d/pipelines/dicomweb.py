@@ -129,12 +129,17 @@ def _fetch_and_predict(
             scan = Path(temporary) / (chosen.summary.uid or chosen.study)
             scan.mkdir()
             fetch(pacs, chosen, scan)
-            done, _ = predict(
-                [scan],
-                home,
-                series=chosen.summary.name or None,
-                notes=[_passed_over(chosen)] if chosen.others else [],
-            )
+            try:
+                done, _ = predict(
+                    [scan],
+                    home,
+                    series=chosen.summary.name or None,
+                    notes=[_passed_over(chosen)] if chosen.others else [],
+                    paths_in_notes=False,
+                )
+            except YnetError as error:
+                error.args = (str(error).replace(str(scan), f"Series {scan.name}"),)
+                raise
     except OSError as error:
         raise YnetError(f"{home} could not be written: {error.strerror or error}.") from error
     pacs.progress.say(f"Predicted in {done[0].statistics['seconds']} s.")
@@ -192,6 +197,5 @@ def _passed_over(chosen: Chosen) -> str:
     return (
         f"Study {chosen.study} holds {len(chosen.others) + 1} axial CT series; {taken.name} was "
         f"taken ({taken.images} slices, {phases[0]}), not {largest.name} ({largest.images} slices, "
-        f"{phases[1]}){more}: "
-        "name another with --series."
+        f"{phases[1]}){more}: name another with --series."
     )
