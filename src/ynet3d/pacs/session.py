@@ -48,6 +48,12 @@ class PacsSession(requests.Session):
             request.headers["Authorization"] = self._connection.login.header
         return request
 
+    def rebuild_auth(self, prepared_request: PreparedRequest, response: requests.Response) -> None:
+        """Leave the login out where a redirect leads to another host; take none from ~/.netrc."""
+        before, after = response.request.url or "", prepared_request.url or ""
+        if self.should_strip_auth(before, after):
+            prepared_request.headers.pop("Authorization", None)
+
     def request(  # type: ignore[override]
         self, method: str, url: str, **options: Any
     ) -> requests.Response:
