@@ -80,6 +80,11 @@ def explained(refusal: HttpRefusalError, connection: Connection, doing: str) -> 
             f"{url} has no DICOMweb service for {doing} ({named(status)}): give the address that "
             f"/studies is put behind, like {EXAMPLE}."
         )
+    if status == 400:  # Orthanc's own interface has /studies as well, with other parameters
+        return InputError(
+            f"{url} does not understand {doing} (400): check that this is its DICOMweb service, "
+            f"like {EXAMPLE}, or look into its log."
+        )
     return YnetError(f"{url} refused {doing} ({named(status)}): look into its log.")
 
 
