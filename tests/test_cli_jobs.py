@@ -42,6 +42,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
         "report",
         "mesh",
         "dicom",
+        "dicomweb",
         "follow-up",
         "calibrate",
         "evaluate",

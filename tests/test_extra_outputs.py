@@ -15,6 +15,7 @@ from small_runs import save_constant_weights, save_small_weights, small_scan
 
 from ynet3d.dicom_output.regions import origin_of
 from ynet3d.pipelines.extra_outputs import ExtraOutputs
+from ynet3d.pipelines.prediction import predict_files
 from ynet3d.pipelines.segmentations import read_statistics
 from ynet3d.volumes import read_label
 
@@ -142,3 +143,26 @@ def test_what_is_missing_is_said_before_predicting(
         "'ynet3d[dicom]'",
         "'ynet3d[report]'",
     ]
+
+
+def test_notes_without_paths(weights: Path, tmp_path: Path) -> None:
+    """Of a scan that lies in a temporary folder, notes and objects have the name alone."""
+    scan = small_scan()[0]
+    series = tmp_path / "away" / "1.2.3"
+    write_ct_series(series, scan.array, scan.affine, FrameOfReferenceUID=None)
+    for paths in (True, False):
+        done, _ = predict_files(
+            [series],
+            tmp_path / "out",
+            weights=weights,
+            device="cpu",
+            runtime="torch",
+            dicom=True,
+            notes=["It came from elsewhere."],
+            paths_in_notes=paths,
+        )
+        notes = done[0].statistics["notes"]
+        assert notes[0] == "It came from elsewhere."
+        (about,) = (note for note in notes if "Frame of Reference" in note)
+        assert about.startswith(str(series) if paths else "1.2.3 has no")
+        assert any("away" in note for note in notes) == paths

@@ -20,6 +20,7 @@ from ynet3d.cli import (
     data,
     demo,
     dicom,
+    dicomweb,
     evaluation,
     experiment,
     export,
@@ -63,6 +64,7 @@ app.command("demo")(demo.demo)
 app.command("real")(demo.real)
 app.add_typer(data.app, name="data")
 app.add_typer(dicom.app, name="dicom")
+app.add_typer(dicomweb.app, name="dicomweb")
 app.add_typer(synth.app, name="synth")
 app.add_typer(weights.app, name="weights")
 

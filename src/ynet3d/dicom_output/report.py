@@ -12,10 +12,9 @@ from pydicom.uid import generate_uid
 
 from ynet3d.dicom_output import codes
 from ynet3d.dicom_output.equipment import EQUIPMENT
+from ynet3d.dicom_output.kinds import Kind
 from ynet3d.dicom_output.regions import Origin, Region, Regions
 from ynet3d.dicom_output.source import DicomSource
-
-SERIES_NUMBER = 9002
 
 #: Of a lesion in `statistics.json`: name, unit and derivation of each key, where it has the key.
 _OF_A_LESION: dict[str, tuple[Code, Code, Code | None]] = {
@@ -85,7 +84,7 @@ def make_report(
         evidence=images if segmentation is None else [segmentation, *images],
         content=content,
         series_instance_uid=generate_uid(prefix=None),
-        series_number=SERIES_NUMBER,
+        series_number=Kind.SR.series_number,
         sop_instance_uid=generate_uid(prefix=None),
         instance_number=1,
         is_complete=True,

@@ -12,11 +12,10 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from ynet3d.dicom_output.codes import ARTIFICIAL_INTELLIGENCE, LIVER
 from ynet3d.dicom_output.equipment import EQUIPMENT
+from ynet3d.dicom_output.kinds import Kind
 from ynet3d.dicom_output.regions import Origin, Region, Regions, rgb
 from ynet3d.dicom_output.source import DicomSource
 from ynet3d.errors import YnetError
-
-SERIES_NUMBER = 9001
 
 
 class _OrganAndLesions(hd.seg.Segmentation):
@@ -60,7 +59,7 @@ def make_segmentation(regions: Regions, source: DicomSource, origin: Origin) -> 
         segmentation_type="BINARY",
         segment_descriptions=[_description(region, origin) for region in regions.regions],
         series_instance_uid=generate_uid(prefix=None),
-        series_number=SERIES_NUMBER,
+        series_number=Kind.SEG.series_number,
         sop_instance_uid=generate_uid(prefix=None),
         instance_number=1,
         transfer_syntax_uid=ExplicitVRLittleEndian,

@@ -20,11 +20,11 @@ from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_
 from ynet3d.dicom_output.codes import code_sequence
 from ynet3d.dicom_output.contours import Polygon, outlines
 from ynet3d.dicom_output.equipment import EQUIPMENT
+from ynet3d.dicom_output.kinds import Kind
 from ynet3d.dicom_output.regions import Origin, Region, Regions, rgb
 from ynet3d.dicom_output.source import DicomSource
 from ynet3d.volumes.dicom_plane import Plane
 
-SERIES_NUMBER = 9003
 _STUDY_COMPONENT = "1.2.840.10008.3.1.2.3.1"  # what the referenced study is said to be of
 #: Of the patient and the study, copied where the scan has it.
 _COPIED = (
@@ -90,7 +90,7 @@ def _frame(source: DicomSource, now: datetime.datetime) -> pydicom.Dataset:
     data.InstanceCreationTime = now.strftime("%H%M%S")
     data.Modality = "RTSTRUCT"
     data.SeriesInstanceUID = generate_uid(prefix=None)
-    data.SeriesNumber, data.InstanceNumber = SERIES_NUMBER, 1
+    data.SeriesNumber, data.InstanceNumber = Kind.RTSTRUCT.series_number, 1
     data.SeriesDescription = "3DYNet contours (research use only)"
     data.OperatorsName = ""
     data.PositionReferenceIndicator = str(source.first.get("PositionReferenceIndicator") or "")

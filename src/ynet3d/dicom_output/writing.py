@@ -92,10 +92,10 @@ def write_dicom(
         folder = ensure_output_folder(folder)
         with staged_files(folder) as staging:
             for kind, data in objects.items():
-                pydicom.dcmwrite(staging / _name(kind), data, enforce_file_format=True)
+                pydicom.dcmwrite(staging / kind.file_name, data, enforce_file_format=True)
         for kind in kinds - objects.keys():  # of an earlier mask, and now wrong
-            (folder / _name(kind)).unlink(missing_ok=True)
-    return Written({kind: folder / _name(kind) for kind in objects}, tuple(notes))
+            (folder / kind.file_name).unlink(missing_ok=True)
+    return Written({kind: folder / kind.file_name for kind in objects}, tuple(notes))
 
 
 def _make(
@@ -116,10 +116,6 @@ def _make(
             regions, found, source, origin, segmentation=objects.get(Kind.SEG)
         )
     return objects
-
-
-def _name(kind: Kind) -> str:
-    return f"{kind.value}.dcm"
 
 
 def _check_statistics(label: Volume, found: Mapping[str, Any], tumours: int | None) -> None:

@@ -64,6 +64,8 @@ def predict_files(
     meshes: bool = False,
     report: bool = False,
     opened: Callable[[Volume, list[str]], None] | None = None,
+    notes: Sequence[str] = (),
+    paths_in_notes: bool = True,
     progress: Progress | None = None,
 ) -> tuple[list[FilePrediction], list[FailedPrediction]]:
     """Predict scans: `segmentation.nii.gz`, `statistics.json`, `lesions.csv` and two pictures each.
@@ -79,6 +81,8 @@ def predict_files(
         hu_offset: added to the voxels (HU) of each scan, for files that store HU + 1024 or such.
         dicom, meshes, report: write these too, see `ExtraOutputs`.
         opened: called with each scan and what is odd about it, before it is predicted.
+        notes: what the caller knows of the scans, for their `statistics.json`.
+        paths_in_notes: else notes have the names of scans, whose files are gone afterwards.
 
     Returns:
         What was predicted, and what of several inputs failed (one bad scan never stops the rest).
@@ -110,14 +114,25 @@ def predict_files(
     for scan, (name, folder) in zip(scans, targets, strict=True):
         try:
             with explained_memory_errors(_ADVICE):
-                volume, notes = read_ct(scan, series=series, hu_offset=hu_offset)
-                for note in notes:
+                volume, found_notes = read_ct(scan, series=series, hu_offset=hu_offset)
+                shown = str(scan) if paths_in_notes else name
+                noted = [*notes, *(note.replace(str(scan), shown) for note in found_notes)]
+                for note in noted:
                     progress.say(f"Note: {note}")
                 if opened is not None:
-                    opened(volume, notes)
+                    opened(volume, noted)
                 source = extra.source_of(scan, volume, series)
                 found = _predict_one(
-                    predictor, volume, source, notes, name, scan, folder, progress, extra=extra
+                    predictor,
+                    volume,
+                    source,
+                    noted,
+                    name,
+                    scan,
+                    folder,
+                    progress,
+                    extra=extra,
+                    shown=shown,
                 )
                 done.append(found)
         except YnetError as error:
@@ -139,6 +154,7 @@ def _predict_one(
     progress: Progress,
     *,
     extra: ExtraOutputs,
+    shown: str,
 ) -> FilePrediction:
     started = time.monotonic()
     label = predictor(volume, progress=progress, checked=True)
@@ -177,6 +193,7 @@ def _predict_one(
             save_surface(label, staging / "surface.png", title=name, found=found)
             write_lesions_csv(found, staging / "lesions.csv")
             for note in extra.write_with_mask(label, source, staging, content):
+                note = note.replace(str(scan), shown)
                 progress.say(f"Note: {note}")
                 content["notes"].append(note)
             content["seconds"] = round(time.monotonic() - started, 1)

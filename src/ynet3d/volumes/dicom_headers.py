@@ -53,7 +53,8 @@ _TAGS = [
     "SamplesPerPixel",
     "NumberOfFrames",
 ]
-_FRAME_TAGS = [*_TAGS, "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"]
+#: What is looked at, as keywords.
+FRAME_TAGS = [*_TAGS, "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,9 +141,9 @@ def read_headers(path: Path) -> list[SliceHeader]:
         data = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=_TAGS)
         if data.get("SOPClassUID") in _ENHANCED_CT:
             data = pydicom.dcmread(
-                path, force=True, stop_before_pixels=True, specific_tags=_FRAME_TAGS
+                path, force=True, stop_before_pixels=True, specific_tags=FRAME_TAGS
             )
-        return _headers(data, path)
+        return headers_of(data, path)
     except Exception:  # pydicom raises many kinds, some only when a value is looked at
         raise InputError(
             f"{path} is a damaged DICOM file (its header cannot be read): copy or export the "
@@ -167,7 +168,8 @@ def _is_bare_dataset(head: bytes) -> bool:
     return element <= 0x0070 and (explicit or short)
 
 
-def _headers(data: Any, path: Path) -> list[SliceHeader]:
+def headers_of(data: Any, path: Path) -> list[SliceHeader]:
+    """The headers of one DICOM data set that has `FRAME_TAGS` and `file_meta`; none of no image."""
     if not data.get("Rows") or not data.get("Columns"):
         return []  # a report, a DICOMDIR, a radiotherapy structure set
     frames = int(data.get("NumberOfFrames") or 1)
