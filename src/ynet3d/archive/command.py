@@ -11,8 +11,10 @@ from pydantic import BaseModel, ValidationError
 from ynet3d.archive.options import ArchiveSettings, RunOptions
 from ynet3d.archive.run import predict_archive
 from ynet3d.archive.summary import Summary
+from ynet3d.archive.worker import CaseWorker
 from ynet3d.errors import InputError
 from ynet3d.progress import Progress
+from ynet3d.stopping import stop_on_signals
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -21,9 +23,10 @@ def run_archive(
     archive: str | Path,
     out: str | Path,
     *,
-    settings: Mapping[str, Any],
+    settings: ArchiveSettings | Mapping[str, Any],
     options: Mapping[str, Any],
     progress: Progress,
+    worker: type[CaseWorker] = CaseWorker,
 ) -> Summary:
     """`predict_archive` with fields of its settings and options as words; `part` is "I/N".
 
@@ -31,12 +34,18 @@ def run_archive(
         InputError: a word that is none of those possible; and as from `predict_archive`.
     """
     words = {**options, "part": _part(str(options.get("part", "1/1")))}
-    checked = _checked(ArchiveSettings, settings), _checked(RunOptions, words)
-    from ynet3d.training.stopping import stop_on_signals
-
+    if not isinstance(settings, ArchiveSettings):
+        settings = _checked(ArchiveSettings, settings)
+    chosen = _checked(RunOptions, words)
     with stop_on_signals() as stop:
         return predict_archive(
-            archive, out, settings=checked[0], options=checked[1], progress=progress, stop=stop
+            archive,
+            out,
+            settings=settings,
+            options=chosen,
+            progress=progress,
+            stop=stop,
+            worker=worker,
         )
 
 

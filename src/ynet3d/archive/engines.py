@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from ynet3d.archive.messages import Outcome
 from ynet3d.archive.options import RunOptions
-from ynet3d.archive.worker import WorkerPlan
+from ynet3d.archive.worker import CaseWorker, WorkerPlan
 
 
 class Worker(Protocol):
@@ -38,7 +38,9 @@ class Engine(Protocol):
         """End what is left."""
 
 
-def make_engine(options: RunOptions, plan: WorkerPlan) -> Engine:
+def make_engine(
+    options: RunOptions, plan: WorkerPlan, worker: type[CaseWorker] = CaseWorker
+) -> Engine:
     """The engine that was asked for.
 
     Raises:
@@ -47,7 +49,7 @@ def make_engine(options: RunOptions, plan: WorkerPlan) -> Engine:
     if options.engine == "ray":
         from ynet3d.archive.ray_engine import RayEngine
 
-        return RayEngine(plan, workers=options.workers, address=options.ray_address)
+        return RayEngine(plan, worker, workers=options.workers, address=options.ray_address)
     from ynet3d.archive.local_engine import LocalEngine
 
-    return LocalEngine(plan)
+    return LocalEngine(plan, worker)

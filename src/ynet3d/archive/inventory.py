@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ynet3d.archive.storage import Place
-from ynet3d.errors import InputError
+from ynet3d.errors import InputError, YnetError
 from ynet3d.volumes import is_label_name, is_volume_path, strip_suffix
 from ynet3d.volumes.formats import (
     DICOM_SUFFIXES,
@@ -107,12 +107,13 @@ def _folders(
                 continue
             seen.add(real)
         files, folders = {}, []
-        for info in folder.fs.ls(folder.path, detail=True):
+        for info in folder.listing():
             name = PurePosixPath(str(info["name"]).rstrip("/")).name
             inside = folder.inside(name)
             if name.startswith(".") or inside.url == leave_out:
                 continue
-            if info["type"] == "directory":
+            # A link to a folder is listed as a link.
+            if info["type"] == "directory" or (inside.local is not None and inside.local.is_dir()):
                 folders.append(inside)
             elif inside.path != folder.path:  # object stores list a marker of the folder itself
                 files[name] = info
@@ -125,7 +126,10 @@ def _holds_dicom(folder: Place, files: dict[str, dict[str, Any]]) -> bool:
     others = [name for name in files if volume_suffix(name) in ("", *DICOM_SUFFIXES)]
     if any(volume_suffix(name) in DICOM_SUFFIXES for name in others):
         return True
-    heads = (folder.inside(name).read(end=_HEAD_BYTES) for name in others[:_FILES_TO_OPEN])
+    try:
+        heads = [folder.inside(name).read(end=_HEAD_BYTES) for name in others[:_FILES_TO_OPEN]]
+    except YnetError:  # a case that fails with its sentence is better than one passed over
+        return True
     return any(head is not None and is_dicom_head(head) for head in heads)
 
 

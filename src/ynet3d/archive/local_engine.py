@@ -58,8 +58,8 @@ class LocalWorker:
 class LocalEngine:
     """Starts processes with this very interpreter."""
 
-    def __init__(self, plan: WorkerPlan) -> None:
-        self._plan = plan
+    def __init__(self, plan: WorkerPlan, worker: type[CaseWorker] = CaseWorker) -> None:
+        self._plan, self._worker = plan, worker
         # Not forked: a fork takes over threads' locks of torch and OpenVINO in any state.
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[LocalWorker] = []
@@ -68,7 +68,7 @@ class LocalEngine:
         """See `engines.Engine`."""
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=_work, args=(self._plan, name, theirs), name=name, daemon=True
+            target=_work, args=(self._worker, self._plan, name, theirs), name=name, daemon=True
         )
         process.start()
         theirs.close()
@@ -96,12 +96,12 @@ class LocalEngine:
             worker.kill()
 
 
-def _work(plan: WorkerPlan, name: str, pipe: Connection) -> None:
+def _work(kind: type[CaseWorker], plan: WorkerPlan, name: str, pipe: Connection) -> None:
     """The worker's process: requests in, outcomes out, until the pipe closes."""
     # Ctrl-C on a terminal reaches all its processes; who hands out the cases decides what follows.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    worker = CaseWorker(plan, name)
+    worker = kind(plan, name)
     while True:
         try:
             method, arguments = pipe.recv()

@@ -71,7 +71,14 @@ class RayWorker:
 class RayEngine:
     """Starts actors; Ray finds the machines for them."""
 
-    def __init__(self, plan: WorkerPlan, *, workers: int, address: str | None) -> None:
+    def __init__(
+        self,
+        plan: WorkerPlan,
+        worker: type[CaseWorker] = CaseWorker,
+        *,
+        workers: int,
+        address: str | None,
+    ) -> None:
         """Connect to a cluster, or start one on this machine with a place for each worker.
 
         Raises:
@@ -105,7 +112,7 @@ class RayEngine:
             ) from None
         except Exception as error:  # Ray has many
             raise YnetError(f"Ray did not start ({type(error).__name__}: {error}).") from error
-        self._actor = ray.remote(CaseWorker)
+        self._actor = ray.remote(worker)
 
     def start(self, name: str) -> RayWorker:
         """See `engines.Engine`."""

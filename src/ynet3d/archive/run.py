@@ -22,7 +22,7 @@ from ynet3d.archive.scheduler import Scheduler, Tally
 from ynet3d.archive.storage import Place
 from ynet3d.archive.summary import Summary, summarise
 from ynet3d.archive.temporary import own_folder, sweep
-from ynet3d.archive.worker import WorkerPlan
+from ynet3d.archive.worker import CaseWorker, WorkerPlan
 from ynet3d.errors import InputError
 from ynet3d.files import ensure_output_folder, write_json
 from ynet3d.pipelines.extra_outputs import ExtraOutputs
@@ -42,6 +42,7 @@ def predict_archive(
     options: RunOptions | None = None,
     progress: Progress | None = None,
     stop: threading.Event | None = None,
+    worker: type[CaseWorker] = CaseWorker,
 ) -> Summary:
     """Predict every scan of an archive; called again, go on with what is missing.
 
@@ -52,6 +53,7 @@ def predict_archive(
         settings: what decides the results; the same for all runs on one `out`.
         options: how the work is done.
         stop: ends the run when set: what is running waits for the next run.
+        worker: what works on cases.
 
     Raises:
         InputError: no archive, other settings than those that `out` was begun with, or another run
@@ -80,15 +82,16 @@ def predict_archive(
             check_results(manifest, place, digest, full=options.verify == "full", progress=progress)
             copies = _Copies(manifest, place, home)
             copies.make()
-            tally, interrupted = _work(
-                manifest, place, digest, settings, options, progress, stop, copies
+            plan, options = _plan(manifest, place, digest, settings, options)
+            tally = _work(
+                *(manifest, plan, options, copies), progress=progress, stop=stop, worker=worker
             )
             summary = summarise(
                 manifest,
                 tally,
                 seconds=time.monotonic() - started,
                 options=options,
-                interrupted=interrupted,
+                interrupted=bool(manifest.counts()[State.WAITING]),
             )
             write_json(home / SUMMARY, summary.as_json())
             copies.make()
@@ -99,20 +102,33 @@ def predict_archive(
 
 def _work(
     manifest: Manifest,
-    place: Place,
-    digest: str,
-    settings: ArchiveSettings,
+    plan: WorkerPlan,
     options: RunOptions,
+    copies: _Copies,
+    *,
     progress: Progress,
     stop: threading.Event,
-    copies: _Copies,
-) -> tuple[Tally, bool]:
-    """What this run did, and whether it was stopped before the end."""
-    waiting = manifest.counts()[State.WAITING]
-    workers = max(1, min(options.workers, waiting))
-    options = options.model_copy(update={"workers": workers})
-    if not waiting:
-        return Tally(), False
+    worker: type[CaseWorker],
+) -> Tally:
+    """Let workers do what waits."""
+    if not manifest.counts()[State.WAITING]:
+        return Tally()
+    engine = make_engine(options, plan, worker)
+    scheduler = Scheduler(manifest, engine, options, progress, snapshot=copies.make_if_due)
+    try:
+        scheduler.run(stop)
+    finally:
+        engine.close()
+        copies.make()
+        sweep(options.temp or Path(tempfile.gettempdir()))  # what killed workers have left
+    return scheduler.tally
+
+
+def _plan(
+    manifest: Manifest, place: Place, digest: str, settings: ArchiveSettings, options: RunOptions
+) -> tuple[WorkerPlan, RunOptions]:
+    """As many workers as there is work for, and cores for each."""
+    workers = max(1, min(options.workers, manifest.counts()[State.WAITING]))
     plan = WorkerPlan(
         settings=settings,
         digest=digest,
@@ -122,19 +138,7 @@ def _work(
         temp=options.temp,
         cache=options.cache,
     )
-    engine = make_engine(options, plan)
-    scheduler = Scheduler(manifest, engine, options, progress, snapshot=copies.make_if_due)
-    try:
-        scheduler.run(stop)
-    finally:
-        engine.close()
-        copies.make()
-        # What killed workers have left.
-        sweep(options.temp or Path(tempfile.gettempdir()))
-        if place.local is not None:
-            shutil.rmtree(place.local / WORKING, ignore_errors=True)
-    counts = manifest.counts()
-    return scheduler.tally, bool(counts[State.WAITING] + counts[State.RUNNING])
+    return plan, options.model_copy(update={"workers": workers})
 
 
 def _check_reach(out: Place, archive: Place, options: RunOptions) -> None:
@@ -201,7 +205,10 @@ def _home(out: Place, options: RunOptions) -> Iterator[Path]:
         folder = ensure_output_folder(out.local)
         with _locked(folder / _LOCK, out):
             shutil.rmtree(folder / WORKING, ignore_errors=True)
-            yield folder
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder / WORKING, ignore_errors=True)
         return
     folder = own_folder(options.temp or Path(tempfile.gettempdir()))
     try:

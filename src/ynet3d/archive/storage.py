@@ -92,6 +92,12 @@ class Place:
         info = self.info()
         return info is not None and info["type"] == "directory"
 
+    def listing(self) -> list[dict[str, Any]]:
+        """What lies directly in this folder, each with name, type and size."""
+        with _explained(self):
+            found: list[dict[str, Any]] = self.fs.ls(self.path, detail=True)
+        return found
+
     def read(self, *, end: int | None = None) -> bytes | None:
         """The content, or its first `end` bytes; None if there is nothing."""
         with _explained(self):

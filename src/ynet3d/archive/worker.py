@@ -18,6 +18,7 @@ from ynet3d.archive.results import CASES, WORKING, publish, write_receipt
 from ynet3d.archive.storage import Place
 from ynet3d.archive.temporary import own_folder
 from ynet3d.errors import InputError, YnetError
+from ynet3d.hardware import peak_process_bytes
 from ynet3d.progress import Progress
 
 if TYPE_CHECKING:
@@ -58,27 +59,13 @@ class CaseWorker:
         """Load the network; nothing else is useful if that fails."""
         try:
             _limit_memory(self.plan.memory_gb)
-            import torch
-
-            from ynet3d.inference import make_predictor
-            from ynet3d.weights.shipped import default_weights
-
-            torch.set_num_threads(self.plan.threads)
-            settings = self.plan.settings
             self._out = Place(self.plan.out)
             temp = self.plan.temp or Path(tempfile.gettempdir())
             # Beside the results where that is possible: bringing them to their place is a renaming.
             local = self._out.local
             self._folder = own_folder(temp if local is None else local / WORKING)
             self._temp = self._folder if local is None else own_folder(temp)
-            self._predictor = make_predictor(
-                list(settings.weights) or default_weights(),
-                refine=list(settings.refine) or None,
-                device=settings.device,
-                runtime=settings.runtime,
-                precision=settings.precision,
-                cache=self.plan.cache,
-            )
+            self.load_network()
         except MemoryError:
             return Outcome(Kind.UNUSABLE, _out_of_memory(self.plan.memory_gb, "The network"))
         except YnetError as error:
@@ -86,6 +73,54 @@ class CaseWorker:
         except OSError as error:
             return Outcome(Kind.UNUSABLE, f"A worker cannot start: {error}.")
         return Outcome(Kind.LOADED)
+
+    def load_network(self) -> None:
+        """Load what predicts.
+
+        Raises:
+            InputError: the weights or the device cannot be used.
+        """
+        import torch
+
+        from ynet3d.inference import make_predictor
+        from ynet3d.weights.shipped import default_weights
+
+        torch.set_num_threads(self.plan.threads)
+        settings = self.plan.settings
+        self._predictor = make_predictor(
+            list(settings.weights) or default_weights(),
+            refine=list(settings.refine) or None,
+            device=settings.device,
+            runtime=settings.runtime,
+            precision=settings.precision,
+            cache=self.plan.cache,
+        )
+
+    def predict_scan(self, scan: Path, folder: Path, task: Task) -> dict[str, Any]:
+        """Write all files of a scan's result into `folder`; its statistics.
+
+        Raises:
+            InputError: the scan cannot be used.
+            YnetError: it failed for another reason.
+        """
+        from ynet3d.pipelines.extra_outputs import ExtraOutputs
+        from ynet3d.pipelines.prediction import predict_file
+
+        settings = self.plan.settings
+        assert self._predictor is not None
+        done = predict_file(
+            self._predictor,
+            scan,
+            folder,
+            name=task.name,
+            series=task.series,
+            hu_offset=settings.hu_offset,
+            extra=ExtraOutputs(
+                dicom=settings.dicom, meshes=settings.meshes, report=settings.report
+            ),
+            progress=Progress(quiet=True),
+        )
+        return done.statistics
 
     def predict(self, task: Task) -> Outcome:
         """Predict a case into a folder of this worker, and wait for leave to publish it."""
@@ -100,11 +135,13 @@ class CaseWorker:
             started, cpu = time.monotonic(), time.process_time()
             source = Place(task.input)
             scan = source.local or source.fetch(stage)
-            found = self._predict(scan, folder, task)
+            if not scan.exists():
+                raise InputError(f"There is nothing at {scan}: check the path of the input.")
+            found = self.predict_scan(scan, folder, task)
             measured = {
                 "seconds": round(time.monotonic() - started, 3),
                 "cpu_seconds": round(time.process_time() - cpu, 3),
-                "peak_memory_mb": round(_peak_memory_mb(), 1),
+                "peak_memory_mb": round(peak_process_bytes() / _BYTES_PER_MB, 1),
                 "input_bytes": _bytes_of(scan),
                 "liver_ml": found["liver_ml"],
                 "tumour_ml": found["tumour_ml"],
@@ -148,27 +185,6 @@ class CaseWorker:
         for name in ("_folder", "_temp"):
             with suppress(AttributeError):
                 shutil.rmtree(getattr(self, name), ignore_errors=True)
-
-    def _predict(self, scan: Path, folder: Path, task: Task) -> dict[str, Any]:
-        from ynet3d.pipelines.extra_outputs import ExtraOutputs
-        from ynet3d.pipelines.prediction import predict_file
-
-        settings = self.plan.settings
-        extra = ExtraOutputs(dicom=settings.dicom, meshes=settings.meshes, report=settings.report)
-        if not scan.exists():
-            raise InputError(f"There is nothing at {scan}: check the path of the input.")
-        assert self._predictor is not None
-        done = predict_file(
-            self._predictor,
-            scan,
-            folder,
-            name=task.name,
-            series=task.series,
-            hu_offset=settings.hu_offset,
-            extra=extra,
-            progress=Progress(quiet=True),
-        )
-        return done.statistics
 
     def _failed(self, error: Exception, scan: Path | None, task: Task) -> Outcome:
         sentence = _sentence(error)
@@ -214,14 +230,6 @@ def _limit_memory(limit_gb: float | None) -> None:
         raise InputError("--memory-gb works on Linux only: leave it out.") from None
     limit = int(limit_gb * 1e9)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-
-
-def _peak_memory_mb() -> float:
-    import torch
-
-    from ynet3d.devices import peak_memory_bytes
-
-    return peak_memory_bytes(torch.device("cpu")) / _BYTES_PER_MB
 
 
 def _bytes_of(path: Path) -> int:
