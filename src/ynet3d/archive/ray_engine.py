@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,8 +86,6 @@ class RayEngine:
             InputError: there is no cluster at that address.
         """
         require_ray()
-        # Ray reports its use to its makers unless this is set before it starts.
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         import ray
 
         self._plan, self._workers = plan, list[RayWorker]()
@@ -97,20 +95,20 @@ class RayEngine:
             "object_store_memory": _OBJECT_STORE_BYTES,
         }
         try:
-            ray.init(
-                address=address or "local",
-                log_to_driver=False,
-                logging_level="error",
-                # Actors find this very package, however this process found it.
-                runtime_env={"env_vars": {"PYTHONPATH": _python_path()}} if not address else None,
-                **({} if address else own),
-            )
+            with _environment_of_a_cluster():
+                ray.init(
+                    address=address or "local",
+                    log_to_driver=False,
+                    logging_level="error",
+                    **({} if address else own),
+                )
         except ConnectionError as error:
             raise InputError(
                 f"There is no Ray cluster at {address} ({error}): start one with `ray start "
                 "--head`, or leave --ray-address out."
             ) from None
         except Exception as error:  # Ray has many
+            ray.shutdown()
             raise YnetError(f"Ray did not start ({type(error).__name__}: {error}).") from error
         self._actor = ray.remote(worker)
 
@@ -150,6 +148,23 @@ class RayEngine:
         ray.shutdown()
 
 
-def _python_path() -> str:
+@contextmanager
+def _environment_of_a_cluster() -> Iterator[None]:
+    """What processes of a cluster that is started here find in their environment.
+
+    Actors find this very package, however this process found it, and nobody is told of the use of
+    Ray, which it does unless this is set before it starts.
+    """
     source = str(Path(__file__).resolve().parents[2])
-    return os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))
+    wanted = {"PYTHONPATH": path, "RAY_USAGE_STATS_ENABLED": "0"}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
