@@ -30,8 +30,8 @@ def check_results(
     """
     there: dict[str, dict[str, int]] = defaultdict(dict)
     for path, size in out.inside(CASES).sizes().items():
-        case, _, name = path.partition("/")
-        there[case][name] = size
+        folder_name, _, name = path.partition("/")
+        there[folder_name][name] = size
 
     def look(case: DoneCase) -> str | None:
         folder, sizes = out.inside(CASES, case.name), there.get(case.name, {})

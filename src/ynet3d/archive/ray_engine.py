@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -99,7 +100,7 @@ class RayEngine:
                 ray.init(
                     address=address or "local",
                     log_to_driver=False,
-                    logging_level="error",
+                    logging_level=logging.ERROR,
                     **({} if address else own),
                 )
         except ConnectionError as error:
