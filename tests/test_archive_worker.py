@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,3 +63,21 @@ def test_identity_follows_content_not_paths(tmp_path: Path) -> None:
     assert digests[0] == digests[1] != digests[2]
     with pytest.raises(InputError, match="no weights at"):
         ArchiveSettings(weights=("absent",)).identity()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_DATA")
+def test_memory_is_limited() -> None:
+    program = (
+        "import numpy as np\n"
+        "from ynet3d.archive.worker import _limit_memory\n"
+        "_limit_memory(0.6)\n"
+        "np.ones(30_000_000)\n"
+        "try:\n"
+        "    np.ones(100_000_000)\n"
+        "except MemoryError:\n"
+        "    print('refused')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout == "refused\n", done.stderr
