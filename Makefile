@@ -16,7 +16,9 @@ test: install viewer
 viewer: install
 	-$(BIN)/ynet3d serve --fetch-viewer
 
+# Ray is not among what `make install` installs: its one test is here.
 test-slow: install viewer
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[ray]"
 	$(BIN)/python -m pytest -m slow
 
 lint: install

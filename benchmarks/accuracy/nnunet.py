@@ -19,7 +19,7 @@ from ynet3d.datasets import DataSet, Split, merge_datasets
 from ynet3d.errors import InputError, YnetError
 from ynet3d.files import write_json
 from ynet3d.progress import Progress
-from ynet3d.training.stopping import stop_on_signals
+from ynet3d.stopping import stop_on_signals
 
 _SCRIPT = Path(nnunet_side.__file__)
 _SECONDS_BETWEEN_LOOKS = 0.5

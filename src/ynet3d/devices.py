@@ -12,11 +12,9 @@ import torch
 from torch import nn
 
 from ynet3d.errors import InputError, YnetError
+from ynet3d.hardware import peak_process_bytes
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h; mallopt(3)
-
-#: Bytes that `ru_maxrss` of a process counts in.
-MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -93,11 +91,7 @@ def peak_memory_bytes(device: torch.device) -> int:
     """Most memory held so far: of a GPU by its tensors, of a CPU by this process; 0 if not told."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    try:
-        import resource  # not on Windows
-    except ImportError:
-        return 0
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_BYTES
+    return peak_process_bytes()
 
 
 @contextmanager

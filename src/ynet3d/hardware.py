@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from pathlib import Path
 from typing import Any
+
+#: Bytes that `ru_maxrss` of a process counts in.
+MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 
 _ARITHMETIC = (
     *("avx2", "avx_vnni", "avx512_f", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
@@ -27,6 +31,15 @@ def hardware() -> dict[str, Any]:
         "gpus": gpus,
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def peak_process_bytes() -> int:
+    """Most memory that this process has held so far; 0 if the system does not tell."""
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_BYTES
 
 
 def capabilities() -> list[str]:

@@ -25,8 +25,8 @@ from scipy import ndimage
 
 from ynet3d.benchmarks.known_answer import RECIPE
 from ynet3d.benchmarks.scans import benchmark_scan, write_as_others_do
-from ynet3d.devices import MAXRSS_BYTES
 from ynet3d.errors import YnetError
+from ynet3d.hardware import MAXRSS_BYTES
 from ynet3d.labels import NUM_CLASSES
 from ynet3d.preprocessing import label_to_network_grid
 from ynet3d.recipes import Preprocessing, load_recipe

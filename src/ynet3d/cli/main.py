@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from ynet3d.cli import (
+    archive,
     bench,
     calibration,
     case_report,
@@ -45,6 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("predict")(prediction.predict)
+app.command("archive")(archive.archive)
 app.command("serve")(serve.serve)
 app.command("mesh")(mesh.mesh)
 app.command("report")(case_report.report)

@@ -22,9 +22,9 @@ from typing import IO, Any
 from ynet3d.errors import InputError
 from ynet3d.experiments.plan import PlannedRun
 from ynet3d.progress import Progress
+from ynet3d.stopping import stop_on_signals
 from ynet3d.training.checkpoint import FILE as CHECKPOINT
 from ynet3d.training.log import RECIPE, RESULT, read_recipe, write_recipe
-from ynet3d.training.stopping import stop_on_signals
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 _SECONDS_BETWEEN_WORDS = 60.0

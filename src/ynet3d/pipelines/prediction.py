@@ -97,7 +97,6 @@ def predict_files(
     targets = targets_of(scans, ensure_output_folder(out))
     extra.check(scans)
     # Here, so that a wrong path is refused before torch has been loaded.
-    from ynet3d.devices import explained_memory_errors
     from ynet3d.inference import make_predictor
     from ynet3d.weights.shipped import default_weights
 
@@ -113,34 +112,71 @@ def predict_files(
     failed: list[FailedPrediction] = []
     for scan, (name, folder) in zip(scans, targets, strict=True):
         try:
-            with explained_memory_errors(_ADVICE):
-                volume, found_notes = read_ct(scan, series=series, hu_offset=hu_offset)
-                shown = str(scan) if paths_in_notes else name
-                noted = [*notes, *(note.replace(str(scan), shown) for note in found_notes)]
-                for note in noted:
-                    progress.say(f"Note: {note}")
-                if opened is not None:
-                    opened(volume, noted)
-                source = extra.source_of(scan, volume, series)
-                found = _predict_one(
-                    predictor,
-                    volume,
-                    source,
-                    noted,
-                    name,
-                    scan,
-                    folder,
-                    progress,
-                    extra=extra,
-                    shown=shown,
-                )
-                done.append(found)
+            found = predict_file(
+                predictor,
+                scan,
+                folder,
+                name=name,
+                series=series,
+                hu_offset=hu_offset,
+                extra=extra,
+                notes=notes,
+                paths_in_notes=paths_in_notes,
+                opened=opened,
+                progress=progress,
+            )
+            done.append(found)
         except YnetError as error:
             if len(scans) == 1:
                 raise
             failed.append(FailedPrediction(scan, error))
             progress.say(f"{scan}: {error} Going on with the next.")
     return done, failed
+
+
+def predict_file(
+    predictor: Predictor | TwoStagePredictor,
+    scan: Path,
+    folder: Path,
+    *,
+    name: str,
+    series: str | None = None,
+    hu_offset: int = 0,
+    extra: ExtraOutputs,
+    notes: Sequence[str] = (),
+    paths_in_notes: bool = True,
+    opened: Callable[[Volume, list[str]], None] | None = None,
+    progress: Progress,
+) -> FilePrediction:
+    """Predict one scan with a network that is loaded already; the rest as `predict_files`.
+
+    Raises:
+        InputError: the scan cannot be used.
+        YnetError: it failed for another reason.
+    """
+    from ynet3d.devices import explained_memory_errors
+
+    with explained_memory_errors(_ADVICE):
+        volume, found = read_ct(scan, series=series, hu_offset=hu_offset)
+        shown = str(scan) if paths_in_notes else name
+        noted = [*notes, *(note.replace(str(scan), shown) for note in found)]
+        for note in noted:
+            progress.say(f"Note: {note}")
+        if opened is not None:
+            opened(volume, noted)
+        source = extra.source_of(scan, volume, series)
+        return _predict_one(
+            predictor,
+            volume,
+            source,
+            noted,
+            name,
+            scan,
+            folder,
+            progress,
+            extra=extra,
+            shown=shown,
+        )
 
 
 def _predict_one(

@@ -25,6 +25,7 @@ from ynet3d.preprocessing import CaseCache, PreparedCase
 from ynet3d.preprocessing.augmentation import Augmenter
 from ynet3d.progress import Progress, Task
 from ynet3d.recipes import Recipe
+from ynet3d.stopping import stop_on_signals
 from ynet3d.training.averaging import copy_of, follow
 from ynet3d.training.checkpoint import FILE as CHECKPOINT
 from ynet3d.training.checkpoint import RunState, load_checkpoint, save_checkpoint
@@ -35,7 +36,6 @@ from ynet3d.training.loss import make_loss
 from ynet3d.training.sampling import Sampler
 from ynet3d.training.schedule import Schedule
 from ynet3d.training.step import gradient_step, wants_checkpoints
-from ynet3d.training.stopping import stop_on_signals
 from ynet3d.training.validation import NO_VALIDATION, RULE, validate
 from ynet3d.weights import Weights, initial_network, save_weights
 from ynet3d.weights.widening import widened

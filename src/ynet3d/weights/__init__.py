@@ -3,6 +3,7 @@
 from ynet3d.weights.store import (
     Weights,
     build_network,
+    describe_weights,
     initial_network,
     load_weights,
     rewrite_facts,
@@ -12,6 +13,7 @@ from ynet3d.weights.store import (
 __all__ = [
     "Weights",
     "build_network",
+    "describe_weights",
     "initial_network",
     "load_weights",
     "rewrite_facts",

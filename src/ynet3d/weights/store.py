@@ -165,6 +165,16 @@ def load_weights(path: str | Path) -> Weights:
     return Weights(network.eval(), recipe, facts, file)
 
 
+def describe_weights(path: str | Path) -> dict[str, Any]:
+    """Checksum and recipe of weights, as their JSON has them, without loading them.
+
+    Raises:
+        InputError: as from `load_weights`.
+    """
+    facts = _read_facts(_locate(Path(path)).with_suffix(".json"))
+    return {"sha256": facts.get("sha256"), "recipe": facts.get("recipe")}
+
+
 def _locate(path: Path) -> Path:
     if path.is_dir():
         if not (path / _IN_RUN).is_file():
