@@ -11,6 +11,8 @@ import numpy.typing as npt
 from ynet3d.errors import InputError
 from ynet3d.files import atomic_path
 from ynet3d.volumes.formats import EXPECTED, NRRD_SUFFIXES, describe_content, read_head
+from ynet3d.volumes.itk_headers import read_metaimage_header, read_nrrd_header
+from ynet3d.volumes.promises import check_affine, check_promise
 from ynet3d.volumes.volume import Volume
 from ynet3d.volumes.voxels import new_store, slab_slices, storable
 
@@ -35,6 +37,14 @@ def read_itk(path: Path, *, label: bool = False) -> Volume:
     is_kind = head.startswith(b"NRRD") if kind == "NRRD" else b"=" in head and b"NDims" in head
     if not is_kind:
         raise InputError(f"{path} is {describe_content(head)}, not {kind}: give {EXPECTED}.")
+    try:
+        header = (read_nrrd_header if kind == "NRRD" else read_metaimage_header)(path)
+        # A number as text takes two bytes at least.
+        itemsize = 2 if header.text else header.itemsize
+        check_promise(path, header.sizes, itemsize, there=header.there, packed=header.packed)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)  # what is wrong is told by errors
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     reader.SetImageIO("NrrdImageIO" if kind == "NRRD" else "MetaImageIO")
@@ -53,6 +63,7 @@ def read_itk(path: Path, *, label: bool = False) -> Volume:
         ) from None
     origin, spacing, direction = image.GetOrigin(), image.GetSpacing(), image.GetDirection()
     affine = _affine(origin, spacing, direction)
+    check_affine(affine, path)
     voxels = sitk.GetArrayViewFromImage(image).transpose(2, 1, 0)
     i, j, k = voxels.shape
     store = new_store((i, j, k), str(path), label=label)
