@@ -2,7 +2,6 @@
 
 import importlib.util
 
-
 #: A sentence longer than this is cut in its middle: a file may have put a book into a name.
 _LONGEST = 1200
 _END = 400

@@ -12,7 +12,7 @@ from fuzzing.case import Case, load_case
 from fuzzing.counting import Counts
 from fuzzing.mutation import make_case
 from fuzzing.running import run
-from fuzzing.seeds import KINDS, load_libraries, make_seeds
+from fuzzing.seeds import KINDS, make_seeds
 from fuzzing.trying import ALLOWED
 
 
@@ -35,7 +35,6 @@ def main() -> None:
 
 def _run(words: argparse.Namespace) -> int:
     seeds = make_seeds()
-    load_libraries()
     kinds = words.kind or KINDS
     each = -(-words.inputs // len(kinds))
     inputs = [(kind, number) for kind in kinds for number in range(each)]
@@ -68,7 +67,6 @@ def _run(words: argparse.Namespace) -> int:
 
 
 def _replay(files: list[Path]) -> int:
-    load_libraries()
     seeds = make_seeds()
     code = 0
     for file in files:

@@ -43,8 +43,7 @@ def _set_number(data: bytearray, random: Random) -> bytearray:
         return data
     at = min(_somewhere(data, random), len(data) - size) // 2 * 2
     if kind[1] in "fd":
-        value = random.choice(FLOATS)
-        packed = struct.pack(kind, value if abs(value) < 3.5e38 or kind[1] == "d" else value)
+        packed = struct.pack(kind, random.choice(FLOATS))
     else:
         value = random.choice(EXTREMES_64) % 2 ** (8 * size)
         packed = struct.pack(kind.replace(kind[1], kind[1].upper()), value)

@@ -24,10 +24,24 @@ _TAGS = (
 )
 _TEXTS = (
     *(b"", b" ", b"0", b"-1", b"1e400", b"nan", b"inf", b"-1e-320", b"99999999999999999999", b"x"),
-    *(b"1\\2", b"1\\2\\3\\4\\5\\6\\7", b"\\\\\\", b"0\\0\\0", b"0\\0\\0\\0\\0\\0", b"1,5", b"1e308\\1e308"),
+    *(
+        b"1\\2",
+        b"1\\2\\3\\4\\5\\6\\7",
+        b"\\\\\\",
+        b"0\\0\\0",
+        b"0\\0\\0\\0\\0\\0",
+        b"1,5",
+        b"1e308\\1e308",
+    ),
     *(b"\xff\xfe", b"\x1b[31mred", b"<script>", b"../../x", b"\0\0", b"1.2.840.10008.1.2.4.91"),
     *(b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.2", b"1.2.840.10008.1.2.1.99", b"SEG", b"CT"),
-    *(b"1.2.840.10008.1.2.5", b"1.2.840.10008.1.2.4.50", b"ISO_IR 192", b"ISO 2022 IR 87", b"LABELMAP"),
+    *(
+        b"1.2.840.10008.1.2.5",
+        b"1.2.840.10008.1.2.4.50",
+        b"ISO_IR 192",
+        b"ISO 2022 IR 87",
+        b"LABELMAP",
+    ),
 )
 
 
@@ -96,7 +110,9 @@ def _value(kind: bytes, old: bytes, random: Random) -> bytes:
         return (random.choice(EXTREMES) % 2 ** (8 * size)).to_bytes(size, "little")
     if kind in (b"FD", b"FL"):
         size, code = (8, "<d") if kind == b"FD" else (4, "<f")
-        values = list(struct.unpack(f"<{len(old) // size}{code[1]}", old[: len(old) // size * size]))
+        values = list(
+            struct.unpack(f"<{len(old) // size}{code[1]}", old[: len(old) // size * size])
+        )
         values = values or [0.0]
         values[random.randrange(len(values))] = random.choice(FLOATS)
         return b"".join(struct.pack(code, value) for value in values)

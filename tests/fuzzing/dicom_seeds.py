@@ -11,8 +11,6 @@ import numpy as np
 import pydicom
 from dicom_files import write_ct_series
 from enhanced_files import write_enhanced_ct
-from fuzzing.case import Case
-from fuzzing.volume_seeds import AFFINE, hu
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
@@ -22,7 +20,10 @@ from pydicom.uid import (
 )
 from volume_cases import hu_array
 
-_DAY = {"ContentDate": "20260101", "ContentTime": "120000"}
+from fuzzing.case import Case
+from fuzzing.volume_seeds import AFFINE, hu
+
+_TIMES = {"DA": "20260101", "TM": "120000", "DT": "20260101120000"}
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -33,13 +34,21 @@ def _files(folder: Path) -> dict[str, bytes]:
     }
 
 
+def _without_time(_: pydicom.Dataset, element: pydicom.DataElement) -> None:
+    """When it was written would make another file of it each time."""
+    if element.VR in _TIMES:
+        element.value = _TIMES[element.VR]
+
+
 def series_seeds(folder: Path) -> Iterator[Case]:
     """A folder of four slices, one of them alone, two series in one folder, without preamble."""
     write_ct_series(folder / "one", hu(), AFFINE, series_uid="1.2.3")
     files = _files(folder / "one")
     yield Case("dicom-series", files, "")
     write_ct_series(folder / "two", hu(), AFFINE, series_uid="1.2.3")
-    write_ct_series(folder / "two" / "more", hu(), AFFINE, series_uid="1.2.4", SeriesDescription="PV")
+    write_ct_series(
+        folder / "two" / "more", hu(), AFFINE, series_uid="1.2.4", SeriesDescription="PV"
+    )
     yield Case("dicom-series", _files(folder / "two"), "")
     uneven = {"ImagePositionPatient": lambda k: ["0", "0", str((0, 2.5, 5, 8)[k])]}
     write_ct_series(folder / "uneven", hu(), AFFINE, series_uid="1.2.5", **uneven)
@@ -59,9 +68,7 @@ def compressed_seeds(folder: Path) -> Iterator[Case]:
     for syntax in (RLELossless, JPEG2000Lossless, JPEGLSLossless):
         # JPEG 2000 halves an image five times.
         large = hu_array(0, (36, 34, 4))
-        write_ct_series(
-            folder / syntax, large, AFFINE, series_uid="1.2.3", transfer_syntax=syntax
-        )
+        write_ct_series(folder / syntax, large, AFFINE, series_uid="1.2.3", transfer_syntax=syntax)
         yield Case("dicom-compressed", _files(folder / syntax), "")
     write_ct_series(folder / "deflated", hu(), AFFINE, series_uid="1.2.3")
     for path in (folder / "deflated").iterdir():
@@ -94,7 +101,10 @@ def seg_seeds(folder: Path) -> Iterator[Case]:
         masks = {LIVER: liver, TUMOUR: tumour}
         if kind == "FRACTIONAL":
             masks = {name: mask.astype(np.float32) for name, mask in masks.items()}
-        path = write_seg(folder / f"{kind}.dcm", masks, AFFINE, kind=kind, **_DAY)
+        path = write_seg(folder / f"{kind}.dcm", masks, AFFINE, kind=kind)
+        data = pydicom.dcmread(path)
+        data.walk(_without_time)
+        pydicom.dcmwrite(path, data)
         yield Case("dicom-seg", {"mask.dcm": path.read_bytes()}, "mask.dcm")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import nibabel
 import numpy as np
+
 from fuzzing.byte_changes import EXTREMES_64, FLOATS, change_bytes
 from fuzzing.case import OUTSIDE
 
@@ -17,7 +18,16 @@ _NUMBERS = (
     *("99999999999999999999999999", "1e400", "nan", "inf", "-inf", "1e-320", "0.5", "x", ""),
 )
 _PATHS = (
-    *(str(OUTSIDE), "../../outside.raw", "/etc/hostname", "LIST", "list.%03d.raw", "x.raw", ".", "/dev/zero"),
+    *(
+        str(OUTSIDE),
+        "../../outside.raw",
+        "/etc/hostname",
+        "LIST",
+        "list.%03d.raw",
+        "x.raw",
+        ".",
+        "/dev/zero",
+    ),
     *("scan%d.raw 1 4000000000 1", "scan%d.raw 1 3 1 3", "..\\outside.raw", "", "LOCAL", "~/x"),
 )
 _WORDS = {
@@ -77,7 +87,7 @@ def _set_field(field: Any, random: Random) -> None:
             field[...] = np.frombuffer(random.randbytes(field.dtype.itemsize), field.dtype)[0]
             return
         values = FLOATS if kind == "f" else EXTREMES_64 + _CODES
-        flat = field.reshape(field.shape[:1] + (-1,))
+        flat = field.reshape((*field.shape[:1], -1))
         whole = random.random() < 0.15
         for at in range(flat.shape[1]) if whole else [random.randrange(flat.shape[1])]:
             value = random.choice(values)

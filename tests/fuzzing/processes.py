@@ -86,10 +86,11 @@ class Watch:
         self.broken: list[str] = []
         self.active = False
         roots = {sandbox, Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[2]}
-        self._readable = tuple(f"{root.resolve()}{os.sep}" for root in roots) + (
+        self._readable = (
+            *(f"{root.resolve()}{os.sep}" for root in roots),
+            *(str(Path(place).resolve()) for place in sys.path if place),
             *("/usr/", "/proc/", "/sys/", "/lib", "/etc/localtime", "/etc/mime.types"),
         )
-        self._readable += tuple({str(Path(place).resolve()) for place in sys.path if place})
         self._writable = f"{sandbox.resolve()}{os.sep}"
         sys.addaudithook(self._see)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from time import monotonic
 
 import numpy as np
+
 from fuzzing.case import OUTSIDE, OUTSIDE_VALUE, Case
 from fuzzing.processes import start_child
 from fuzzing.trying import Outcome, Tester
@@ -115,9 +116,7 @@ def _start(
             os.write(pipe, json.dumps(outcome.as_json()).encode() + b"\n")
 
     pid, reading = start_child(work)
-    selector.register(
-        reading, selectors.EVENT_READ, _Child(pid, kind, deque(numbers), sandbox)
-    )
+    selector.register(reading, selectors.EVENT_READ, _Child(pid, kind, deque(numbers), sandbox))
 
 
 def _take_in(child: _Child, data: bytes) -> Iterator[tuple[str, int, Outcome]]:

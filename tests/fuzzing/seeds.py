@@ -5,8 +5,8 @@ from __future__ import annotations
 import pickle
 import tempfile
 import uuid
-from itertools import count
 from pathlib import Path
+from random import Random
 from unittest import mock
 
 from fuzzing import dicom_seeds, text_seeds, volume_seeds
@@ -21,11 +21,12 @@ KINDS = (
 )
 
 
-def load_libraries() -> None:
+def _load_libraries() -> None:
     """Import in this process what every child needs; nothing here starts a thread."""
     import pydicom.pixels  # noqa: F401
-    import SimpleITK  # noqa: F401, N813
+    import SimpleITK  # noqa: F401
     import torch
+
     from fuzzing import targets
 
     torch.set_num_threads(1)
@@ -34,6 +35,7 @@ def load_libraries() -> None:
 
 def make_seeds() -> dict[str, list[Case]]:
     """Valid inputs of every kind, made in a child: other libraries leave threads behind."""
+    _load_libraries()
     with tempfile.TemporaryDirectory(prefix="fuzz-seeds-") as name:
         kept = Path(name) / "seeds"
         code = in_child(lambda: kept.write_bytes(pickle.dumps(_seeds(Path(name)))))
@@ -44,8 +46,11 @@ def make_seeds() -> dict[str, list[Case]]:
 
 
 def _seeds(folder: Path) -> dict[str, list[Case]]:
-    numbers = count(1)
-    with mock.patch("uuid.uuid4", lambda: uuid.UUID(int=next(numbers))):
+    numbers = Random(0)
+    with (
+        mock.patch("uuid.uuid4", side_effect=lambda: uuid.UUID(int=numbers.getrandbits(128))),
+        mock.patch("secrets.randbelow", side_effect=numbers.randrange),
+    ):
         cases = [
             *volume_seeds.nifti_seeds(),
             *volume_seeds.gzip_seeds(),

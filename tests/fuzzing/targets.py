@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from fuzzing.case import OUTSIDE, OUTSIDE_VALUE
 from fuzzing.text_seeds import SPLIT_CASES, small_run
-
 from ynet3d.datasets import Case as ScanCase
 from ynet3d.datasets import open_dataset
 from ynet3d.datasets.dataset import DataSet
@@ -21,14 +21,21 @@ from ynet3d.experiments.suite import load_suite
 from ynet3d.pipelines.segmentations import read_statistics
 from ynet3d.recipes import Recipe, load_recipe
 from ynet3d.training.checkpoint import load_checkpoint
-from ynet3d.volumes import Volume, list_series, read_label, read_volume, series_as_json, series_table
+from ynet3d.volumes import (
+    Volume,
+    list_series,
+    read_label,
+    read_volume,
+    series_as_json,
+    series_table,
+)
 from ynet3d.weights import load_weights
 
 #: Voxels that no input here can hold: the largest unpacks to 64 MiB.
 _MOST_VOXELS = 2**27
 
 
-class WrongResult(Exception):
+class WrongResultError(Exception):
     """A reader gave something that cannot be right."""
 
 
@@ -36,7 +43,7 @@ def read(kind: str, path: Path) -> None:
     """Give `path` to the reader of its kind.
 
     Raises:
-        WrongResult: what came back is no sane volume.
+        WrongResultError: what came back is no sane volume.
     """
     _READERS[kind](path)
 
@@ -49,14 +56,14 @@ def _mask(path: Path) -> None:
     label = read_label(path)
     check_volume(label)
     if label.array.dtype != np.uint8:
-        raise WrongResult(f"labels of type {label.array.dtype}")
+        raise WrongResultError(f"labels of type {label.array.dtype}")
 
 
 def _dicom(path: Path) -> None:
     found = list_series(path)
     for series in found:
         if not all(map(math.isfinite, (series.span_mm, *series.spacing_mm))):
-            raise WrongResult(f"a series of {series.span_mm} mm")
+            raise WrongResultError(f"a series of {series.span_mm} mm")
     json.dumps(series_as_json(found), allow_nan=False)
     series_table(found, title="x")
     _volume(path)
@@ -65,17 +72,17 @@ def _dicom(path: Path) -> None:
 def check_volume(volume: Volume) -> None:
     """Finite geometry, voxels that can be there, a type that readers promise."""
     if not np.isfinite(volume.affine).all():
-        raise WrongResult("an affine that is not finite")
+        raise WrongResultError("an affine that is not finite")
     if not all(math.isfinite(size) and size > 0 for size in volume.spacing):
-        raise WrongResult(f"voxels of {volume.spacing} mm")
+        raise WrongResultError(f"voxels of {volume.spacing} mm")
     if not math.isfinite(volume.voxel_ml) or len(volume.orientation) != 3:
-        raise WrongResult(f"voxels of {volume.voxel_ml} mL, {volume.orientation}")
+        raise WrongResultError(f"voxels of {volume.voxel_ml} mL, {volume.orientation}")
     if min(volume.shape) < 1 or math.prod(volume.shape) > _MOST_VOXELS:
-        raise WrongResult(f"a shape of {volume.shape}")
+        raise WrongResultError(f"a shape of {volume.shape}")
     if (volume.array == OUTSIDE_VALUE).any():
-        raise WrongResult(f"voxels of {OUTSIDE}, which lies in another folder")
+        raise WrongResultError(f"voxels of {OUTSIDE}, which lies in another folder")
     if volume.array.dtype not in (np.int16, np.float32, np.uint8):
-        raise WrongResult(f"voxels of type {volume.array.dtype}")
+        raise WrongResultError(f"voxels of type {volume.array.dtype}")
 
 
 def _split(path: Path) -> None:

@@ -8,9 +8,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fuzzing.case import Case
 from small_runs import save_small_weights
 
+from fuzzing.case import Case
 from ynet3d.experiments.suite import list_suites
 from ynet3d.recipes import list_recipes
 
@@ -88,7 +88,10 @@ def result_seeds() -> Iterator[Case]:
     yield Case("results", {"statistics.json": json.dumps(statistics).encode()}, "statistics.json")
     rows = ["case,class,reference_ml,dice,sensitivity"]
     for case in "ab":
-        rows += [f"{case},{name},{ml},0.9,0.8" for name, ml in (("liver", 9.0), ("liver_label1", 8.0), ("tumour", 1.0))]
+        rows += [
+            f"{case},{name},{ml},0.9,0.8"
+            for name, ml in (("liver", 9.0), ("liver_label1", 8.0), ("tumour", 1.0))
+        ]
     summary = {"liver_convention": "lits", "failures": [{"case": "b", "missing": True}]}
     files = {"cases.csv": "\n".join(rows).encode(), "summary.json": json.dumps(summary).encode()}
     yield Case("results", files, "")

@@ -10,12 +10,11 @@ import sys
 import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 from fuzzing import targets
 from fuzzing.case import Case
 from fuzzing.processes import Watch, lift_limits, limit_input, use_temporary_folder
-
 from ynet3d.errors import MissingExtraError, YnetError
 
 #: What an input may come to, and what it may never.
@@ -26,7 +25,7 @@ FORBIDDEN = (
     *("left its folder", "left files behind", "noise"),
 )
 _LONGEST_SENTENCE = 1500
-_MEMORY = re.compile(r"alloc|out of memory|not enough memory", re.IGNORECASE)
+_MEMORY = re.compile(r"bad_alloc|allocat(e|ion)\b|out of memory", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Outcome:
     Attributes:
         outcome: one of `ALLOWED` or `FORBIDDEN`.
         detail: the sentence, or where the exception came from.
-        seconds: that it took.
+        seconds: of the processor that it took.
     """
 
     outcome: str
@@ -75,7 +74,7 @@ class Tester:
         before = _listing(self._inputs)
         os.truncate(self._noise, 0)
         self._watch.broken.clear()
-        start = perf_counter()
+        start = process_time()
         limit_input(case.size)
         self._watch.active = True
         try:
@@ -83,7 +82,7 @@ class Tester:
         finally:
             self._watch.active = False
             lift_limits()
-        seconds = perf_counter() - start
+        seconds = process_time() - start
         sys.stderr.flush()
         if found.outcome in ALLOWED:
             found = self._traces(before) or found
@@ -108,7 +107,7 @@ def _attempt(kind: str, path: Path) -> Outcome:
         targets.read(kind, path)
     except YnetError as error:
         return _judged(error)
-    except targets.WrongResult as error:
+    except targets.WrongResultError as error:
         return Outcome("wrong result", str(error))
     except MemoryError:
         return Outcome("memory", _where())

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import nibabel
 import numpy as np
-from fuzzing.case import Case
 from volume_cases import hu_array
+
+from fuzzing.case import Case
 
 SHAPE = (6, 5, 4)
 AFFINE = np.diag([-0.75, -0.75, 2.5, 1.0])
@@ -69,7 +70,8 @@ def nrrd_seeds() -> Iterator[Case]:
             yield Case("nrrd", files, "scan.nhdr")
     slices = {f"part{k}.raw": hu()[:, :, k].astype("<i2").tobytes(order="F") for k in range(4)}
     header = _NRRD.format(encoding="raw")
-    for lines in ("data file: part%d.raw 0 3 1\n\n", "data file: LIST\n" + "\n".join(slices)):
+    listed = "".join(f"{name}\n" for name in slices)
+    for lines in ("data file: part%d.raw 0 3 1\n\n", f"data file: LIST\n{listed}"):
         yield Case("nrrd", {"scan.nhdr": (header + lines).encode(), **slices}, "scan.nhdr")
 
 
@@ -93,7 +95,8 @@ def metaimage_seeds() -> Iterator[Case]:
         header = _META.format(packed=flag, more=more, file=name).encode()
         yield Case("metaimage", {"scan.mhd": header, name: data}, "scan.mhd")
     slices = {f"part{k}.raw": hu()[:, :, k].astype("<i2").tobytes(order="F") for k in range(4)}
-    for file in ("part%d.raw 0 3 1", "LIST\n" + "\n".join(slices)):
+    listed = "".join(f"{name}\n" for name in slices)
+    for file in ("part%d.raw 0 3 1", f"LIST\n{listed}"):
         header = _META.format(packed=False, more="", file=file).encode()
         yield Case("metaimage", {"scan.mhd": header, **slices}, "scan.mhd")
 
@@ -104,6 +107,8 @@ def zip_seeds() -> Iterator[Case]:
 
     volumes = (next(gzip_seeds()), next(nifti_seeds()), *nrrd_seeds(), *metaimage_seeds())
     for case in volumes:
+        if len(case.files) > 2:
+            continue  # one volume in many files is no zip of one volume
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w") as archive:
             for name, content in case.files.items():

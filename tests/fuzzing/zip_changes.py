@@ -1,4 +1,4 @@
-"""Zips packed anew with names, sizes and contents that are meant to hurt, or with headers spoilt."""
+"""Zips packed anew with names, sizes and contents meant to hurt, or with headers spoilt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from random import Random
 from fuzzing.byte_changes import EXTREMES_64, change_bytes
 
 _NAMES = (
-    *("../outside.dcm", "../../../../tmp/ynet3d-fuzz-was-here", "/tmp/ynet3d-fuzz-was-here", "C:\\x"),
+    *(
+        "../outside.dcm",
+        "../../../../tmp/ynet3d-fuzz-was-here",
+        "/tmp/ynet3d-fuzz-was-here",
+        "C:\\x",
+    ),
     *("a/../../outside", "..\\outside", "a//b", "./x", ".", "..", "", "/", "a/", "con", "x\0y.dcm"),
     *("x" * 300, "d/" * 200 + "x", "d/" * 3000 + "x", "\ud7ff\u202e.dcm", "\x1b[31m.dcm", "~root"),
     *("__MACOSX/x", ".hidden", "a\nb.dcm", "series.zip", "scan.nii.gz", "x.mhd", "DICOMDIR", "%s"),
@@ -34,9 +39,7 @@ def change_zip(data: bytes, random: Random) -> tuple[bytes, str]:
     return _packed_anew(entries, way, random)
 
 
-def _packed_anew(
-    entries: list[tuple[str, bytes]], way: int, random: Random
-) -> tuple[bytes, str]:
+def _packed_anew(entries: list[tuple[str, bytes]], way: int, random: Random) -> tuple[bytes, str]:
     at = random.randrange(len(entries) + 1)
     mode, note = 0o100644 << 16, "entry"
     name, content = random.choice(_NAMES), b"x" * 200
@@ -62,7 +65,9 @@ def _packed_anew(
     stream = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with zipfile.ZipFile(stream, "w", random.choice((zipfile.ZIP_STORED, 8, 12, 14))) as archive:
+        with zipfile.ZipFile(
+            stream, "w", random.choice((zipfile.ZIP_STORED, 8, 12, 14))
+        ) as archive:
             for other, data in entries[:at]:
                 archive.writestr(_named(other), data)
             try:

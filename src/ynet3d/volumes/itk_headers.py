@@ -5,6 +5,7 @@ ITK takes memory for whatever a header says, and reads its voxels from any file 
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,13 @@ _BYTES = {
     **dict.fromkeys(("signed long long int", "unsigned long long", "unsigned long long int"), 8),
     **dict.fromkeys(("long", "ulong"), 8),
 }
+#: Fields of MetaImage with as many numbers as axes, and with that squared.
+_PLACES = {
+    **dict.fromkeys(("Offset", "Position", "Origin", "CenterOfRotation"), 1),
+    **dict.fromkeys(("ElementSpacing", "ElementSize"), 1),
+    **dict.fromkeys(("TransformMatrix", "Rotation", "Orientation"), 2),
+}
+_LONGEST_LINE = 4000
 _PACKED = ("gzip", "gz", "bzip2", "bz2")
 _TEXT = ("text", "txt", "ascii", "hex")
 _SYNONYMS = {"datafile": "data file", "byteskip": "byte skip", "lineskip": "line skip"}
@@ -43,6 +51,8 @@ class ItkHeader:
         packed: values are compressed.
         text: values are written as numbers.
         files: where they are: the file itself, or those beside it.
+        begin: bytes before them, in each file.
+        stated: bytes that they take, if the header says so.
     """
 
     sizes: tuple[int, ...]
@@ -50,11 +60,14 @@ class ItkHeader:
     packed: bool
     text: bool
     files: tuple[Path, ...]
+    begin: int = 0
+    stated: int | None = None
 
     @property
     def there(self) -> int:
-        """Bytes of all its files."""
-        return sum(file.stat().st_size for file in self.files)
+        """Bytes that can be voxels; files have equal shares, so that the smallest decides."""
+        sizes = [max(0, file.stat().st_size - self.begin) for file in self.files]
+        return len(sizes) * min(sizes)
 
 
 def read_nrrd_header(path: Path) -> ItkHeader:
@@ -69,6 +82,7 @@ def read_nrrd_header(path: Path) -> ItkHeader:
     for number, line in enumerate(lines[1:], start=1):
         if not line.strip():
             break
+        line = line.removesuffix("\r")
         key, mark, value = line.partition(":")
         key = _SYNONYMS.get(key.strip().lower(), key.strip().lower())
         if line.startswith("#") or not mark or value.startswith("="):
@@ -98,12 +112,17 @@ def read_metaimage_header(path: Path) -> ItkHeader:
     listed: list[str] = []
     for number, line in enumerate(lines):
         key, mark, value = (part.strip() for part in line.partition("="))
+        if len(line) > _LONGEST_LINE:
+            raise _unclear(path, "anything a scan would need, in a line so long")
         if not mark:
             continue
         _put(fields, key, value, path)
         if key == "ElementDataFile":
             listed = [name.strip() for name in lines[number + 1 :] if name.strip()]
             break
+    _check_places(fields, path)
+    local = fields.get("ElementDataFile", "").upper() == "LOCAL"
+    stated = fields.get("CompressedDataSize", "")
     data, kind = fields.get("ElementDataFile", ""), fields.get("ElementType", "")
     if not data:
         raise _unclear(path, "where its voxels are")
@@ -113,16 +132,38 @@ def read_metaimage_header(path: Path) -> ItkHeader:
     return ItkHeader(
         (*channels, *_sizes(fields.get("DimSize", ""), fields.get("NDims", ""), path)),
         _itemsize(kind, path),
-        packed=fields.get("CompressedData", "").lower() in ("true", "1"),
-        text=fields.get("BinaryData", "").lower() in ("false", "0"),
-        files=_files("" if data.upper() == "LOCAL" else data, listed, path),
+        packed=_is_true(fields, "CompressedData", path),
+        text=not _is_true(fields, "BinaryData", path),
+        files=_files("" if local else data, listed, path),
+        begin=len("\n".join(lines[: number + 1])) + 1 if local else 0,
+        stated=int(stated) if stated.isdecimal() else None,
     )
+
+
+def _check_places(fields: dict[str, str], path: Path) -> None:
+    """As many numbers as there are axes, or MetaIO loses its way in the header."""
+    axes = len(fields.get("DimSize", "").split())
+    for key, count in _PLACES.items():
+        words = fields.get(key, "").split()
+        try:
+            numbers = [float(word) for word in words]
+        except ValueError:
+            numbers = [math.nan]
+        if words and (len(words) != axes**count or not all(map(math.isfinite, numbers))):
+            raise _unclear(path, f"where its voxels lie, in {key}")
 
 
 def _lines(path: Path) -> list[str]:
     with path.open("rb") as file:
         text = file.read(_HEADER_BYTES).decode("latin-1")
-    return [line.removesuffix("\r") for line in text.split("\n")]
+    return text.split("\n")
+
+
+def _is_true(fields: dict[str, str], key: str, path: Path) -> bool:
+    value = fields.get(key, "False").lower()
+    if value not in ("true", "false", "1", "0"):
+        raise _unclear(path, f"whether {key} holds")
+    return value in ("true", "1")
 
 
 def _put(fields: dict[str, str], key: str, value: str, path: Path) -> None:
@@ -159,6 +200,8 @@ def _files(data: str, listed: list[str], path: Path) -> tuple[Path, ...]:
         names = _numbered(words, path)
     else:
         names = [data]
+    if not names:
+        raise _unclear(path, "where its voxels are")
     folder = path.parent.resolve()
     found = []
     for name in names:

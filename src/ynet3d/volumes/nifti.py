@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import logging
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from isal import igzip, isal_zlib
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
 from ynet3d.errors import InputError
 from ynet3d.files import atomic_path
@@ -31,6 +33,11 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _MM_PER_UNIT = {"meter": 1000.0, "micron": 0.001}
 #: Largest difference, relative to the largest element, at which a qform says the same as an affine.
 _QFORM_TOLERANCE = 1e-6
+
+#: nibabel logs what it mends in a header, and raises what it cannot, from this level on.
+_SILENT = logging.Logger("nibabel-headers")
+_SILENT.addHandler(logging.NullHandler())
+_SEVERE = 40
 
 Header = nibabel.Nifti1Header  # Nifti2Header is one as well.
 
@@ -130,8 +137,9 @@ def _read_header(stream: BinaryIO, path: Path) -> Header:
     two = first[4:8] == b"n+2\x00"
     kind = nibabel.Nifti2Header if two else nibabel.Nifti1Header
     try:
-        header = kind(first[: 540 if two else 348])
-    except (HeaderDataError, ValueError, KeyError) as error:
+        header = kind(first[: 540 if two else 348], check=False)
+        header.check_fix(logger=_SILENT, error_level=_SEVERE)
+    except (HeaderDataError, WrapStructError, ValueError, KeyError) as error:
         raise _damaged(path, error) from None
     stream.seek(0)
     return header

@@ -92,7 +92,7 @@ def _members(archive: zipfile.ZipFile, path: Path) -> list[tuple[zipfile.ZipInfo
     for member in archive.infolist():
         name = member.filename.replace("\\", "/")
         place = PurePosixPath(name)
-        if member.is_dir() or name.endswith("/") or "__MACOSX" in place.parts:
+        if not name or name.endswith("/") or "__MACOSX" in place.parts:
             continue
         if ".." in place.parts or name.startswith("/") or re.match(r"[A-Za-z]:", name):
             raise InputError(
