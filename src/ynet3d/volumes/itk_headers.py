@@ -84,8 +84,10 @@ def read_nrrd_header(path: Path) -> ItkHeader:
             break
         line = line.removesuffix("\r")
         key, mark, value = line.partition(":")
+        if len(line) > _LONGEST_LINE or not (mark or line.startswith("#")):
+            raise _unclear(path, f"anything in line {number + 1}, which is no field")  # ITK crashes
         key = _SYNONYMS.get(key.strip().lower(), key.strip().lower())
-        if line.startswith("#") or not mark or value.startswith("="):
+        if line.startswith("#") or value.startswith("="):
             continue
         _put(fields, key, value.strip(), path)
         if key == "data file" and value.strip().upper().startswith("LIST"):

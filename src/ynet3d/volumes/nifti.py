@@ -139,7 +139,7 @@ def _read_header(stream: BinaryIO, path: Path) -> Header:
     try:
         header = kind(first[: 540 if two else 348], check=False)
         header.check_fix(logger=_SILENT, error_level=_SEVERE)
-    except (HeaderDataError, WrapStructError, ValueError, KeyError) as error:
+    except (HeaderDataError, WrapStructError, ValueError, KeyError, OverflowError) as error:
         raise _damaged(path, error) from None
     stream.seek(0)
     return header
