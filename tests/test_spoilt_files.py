@@ -123,6 +123,10 @@ def test_no_voxels_from_another_folder(suffix: str, place: str, tmp_path: Path) 
         (b"Offset = 0 0 0", b"Offset = nan 0 0"),
         (b"ElementDataFile = LOCAL", b"ElementDataFile = LIST"),
         (b"MET_SHORT", b"MET_OTHER"),
+        (b"Offset = 0 0 0", b"#"),
+        (b"Offset = 0 0 0", b"CompressedDataSize = nan"),
+        (b"NDims = 3", b"NDims =\xa03"),
+        (b"Offset = 0 0 0\n", b"Offset = 0 0 0\n\n"),
         (b"CompressedData = False", b"CompressedData = True"),
     ],
 )
@@ -133,7 +137,7 @@ def test_metaimage_that_crashes_metaio_or_makes_it_talk(
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("line", [b"A" * 5000, b"A" * 50, b"\xff\0"])
+@pytest.mark.parametrize("line", [b"A" * 5000, b"A" * 50, b"\xff\0", b"space: " + b"x" * 3000])
 def test_nrrd_that_crashes_itk(line: bytes, tmp_path: Path) -> None:
     refusal(spoilt(tmp_path / "x.nrrd", NRRD, b"endian: little", b"endian: little\n" + line))
 
@@ -155,7 +159,7 @@ _BOMB = "a: &a [x, x]\nb: &b [*a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b
     [
         *(_BOMB, "&a [*a]", "[" * 20_000 + "]" * 20_000, "{a: " * 2000, "- " * 3000),
         *("!!python/object/apply:os.system ['true']", "!!python/name:os.system", "a: 2026-13-45"),
-        *("9" * 5000, "!!int x", "!!float ''", "a: \0", "--- a\n--- b"),
+        *("9" * 5000, "!!int x", "!!float ''", "a: \0", "--- a\n--- b", '"\\ud800"'),
     ],
 )
 def test_yaml_that_is_meant_to_hurt(text: str, tmp_path: Path) -> None:
@@ -169,7 +173,9 @@ def test_yaml_of_recipes_is_read() -> None:
     assert parse_yaml("a: {b: [1, 0.5, true, null, x]}") == {"a": {"b": [1, 0.5, True, None, "x"]}}
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000, '{"a":' * 50_000, "", "nul"])
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "9" * 5000, '{"a":' * 50_000, "", "nul", '"\\ud800"']
+)
 def test_json_that_is_meant_to_hurt(text: str, tmp_path: Path) -> None:
     with pytest.raises(DocumentError):
         parse_json(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def parse_yaml(text: str) -> Any:
     try:
         loader = _PlainLoader(text)
         try:
-            return loader.get_single_data()
+            return _writable(loader.get_single_data(), text)
         finally:
             loader.dispose()
     except DocumentError:
@@ -67,7 +68,7 @@ def parse_json(text: str) -> Any:
         DocumentError: it is none; the message says where.
     """
     try:
-        return json.loads(text)
+        return _writable(json.loads(text), text)
     except RecursionError:
         raise DocumentError("it nests too deep") from None
     except ValueError as error:  # also numbers of thousands of digits
@@ -107,6 +108,27 @@ def read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DocumentError(f"it is not text in UTF-8 ({error.reason})") from None
+
+
+def _writable(content: Any, text: str) -> Any:
+    """`content`, unless a text in it is half a character, which no file and no page can hold."""
+    if "\\u" in text.lower():
+        try:
+            for word in _words(content):
+                word.encode()
+        except UnicodeEncodeError:
+            raise DocumentError("it holds half a character (\\ud800 to \\udfff)") from None
+    return content
+
+
+def _words(content: Any) -> Iterator[str]:
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, dict | list):
+        for value in content:
+            yield from _words(value)
+        for value in content.values() if isinstance(content, dict) else ():
+            yield from _words(value)
 
 
 def _reason(error: Exception) -> str:

@@ -79,7 +79,7 @@ def check_volume(volume: Volume) -> None:
         raise WrongResultError(f"voxels of {volume.voxel_ml} mL, {volume.orientation}")
     if min(volume.shape) < 1 or math.prod(volume.shape) > _MOST_VOXELS:
         raise WrongResultError(f"a shape of {volume.shape}")
-    if (volume.array == OUTSIDE_VALUE).any():
+    if (volume.array == OUTSIDE_VALUE).mean() > 0.2:
         raise WrongResultError(f"voxels of {OUTSIDE}, which lies in another folder")
     if volume.array.dtype not in (np.int16, np.float32, np.uint8):
         raise WrongResultError(f"voxels of type {volume.array.dtype}")

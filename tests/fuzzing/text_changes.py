@@ -115,9 +115,14 @@ def _tree(text: str, random: Random, kind: str) -> tuple[bytes, str]:
         # A text stands in for the attack, which no writer would write.
         mark = "ATTACK-HERE"
         content, place = _with_change(content, random, mark)
-        written = json.dumps(content)
+        written = json.dumps(content, default=str, skipkeys=True)
         return _encoded(written.replace(json.dumps(mark), random.choice(attacks))), place
-    return _encoded(json.dumps(content, ensure_ascii=random.random() < 0.5)), place
+    return _encoded(_json(content, random)), place
+
+
+def _json(content: Any, random: Random) -> str:
+    ascii_only = random.random() < 0.5
+    return json.dumps(content, ensure_ascii=ascii_only, default=str, skipkeys=True)
 
 
 def _encoded(text: str) -> bytes:

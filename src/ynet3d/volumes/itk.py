@@ -94,7 +94,9 @@ def _check_packed(header: ItkHeader, path: Path) -> None:
     try:
         with header.files[0].open("rb") as file:
             file.seek(header.begin)
-            left = header.there if header.stated is None else header.stated
+            left = header.stated or 0
+            if left > header.there:
+                raise cut_short(path)
             while left > 0 and found <= expected and (piece := file.read(min(left, _PIECE_BYTES))):
                 left -= len(piece)
                 while piece and found <= expected and not inflate.eof:

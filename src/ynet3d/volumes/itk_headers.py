@@ -35,7 +35,15 @@ _PLACES = {
     **dict.fromkeys(("ElementSpacing", "ElementSize"), 1),
     **dict.fromkeys(("TransformMatrix", "Rotation", "Orientation"), 2),
 }
+_FIELD = re.compile(r"(?P<key>[A-Za-z_]\w*)[ \t]*=(?P<value>[^\0]*)", re.ASCII)
+_STRICT = (
+    *("NDims", "DimSize", "ElementType", "ElementDataFile", "HeaderSize", "BinaryData"),
+    *("BinaryDataByteOrderMSB", "ElementByteOrderMSB", "CompressedData", "CompressedDataSize"),
+    *("ElementNumberOfChannels", *_PLACES),
+)
 _LONGEST_LINE = 4000
+#: NRRD's library writes what it does not understand into messages of a fixed size, and crashes.
+_LONGEST_FIELD = 250
 _PACKED = ("gzip", "gz", "bzip2", "bz2")
 _TEXT = ("text", "txt", "ascii", "hex")
 _SYNONYMS = {"datafile": "data file", "byteskip": "byte skip", "lineskip": "line skip"}
@@ -84,10 +92,11 @@ def read_nrrd_header(path: Path) -> ItkHeader:
             break
         line = line.removesuffix("\r")
         key, mark, value = line.partition(":")
-        if len(line) > _LONGEST_LINE or not (mark or line.startswith("#")):
-            raise _unclear(path, f"anything in line {number + 1}, which is no field")  # ITK crashes
+        free = line.startswith("#") or value.startswith("=")  # comments, and what others add
+        if not (free or mark) or (len(line) > _LONGEST_FIELD and not free):
+            raise _unclear(path, f"anything in line {number + 1}, which is no field")
         key = _SYNONYMS.get(key.strip().lower(), key.strip().lower())
-        if line.startswith("#") or value.startswith("="):
+        if free:
             continue
         _put(fields, key, value.strip(), path)
         if key == "data file" and value.strip().upper().startswith("LIST"):
@@ -113,18 +122,27 @@ def read_metaimage_header(path: Path) -> ItkHeader:
     fields: dict[str, str] = {}
     listed: list[str] = []
     for number, line in enumerate(lines):
-        key, mark, value = (part.strip() for part in line.partition("="))
-        if len(line) > _LONGEST_LINE:
-            raise _unclear(path, "anything a scan would need, in a line so long")
-        if not mark:
-            continue
+        # MetaIO reads on in whatever way it can: only what every reader sees alike is let on.
+        match = _FIELD.fullmatch(line)
+        if match is None or len(line) > _LONGEST_LINE:
+            raise _unclear(path, f"anything in line {number + 1}, which is no field")
+        key, value = match["key"], match["value"].strip(" \t\r")
+        if number and key == "NDims" and set(fields) & set(_PLACES):
+            raise _unclear(path, "how many axes it has before it says where they lead")
+        if not value.isascii() and key in _STRICT:
+            raise _unclear(path, f"what {key} is")
         _put(fields, key, value, path)
         if key == "ElementDataFile":
             listed = [name.strip() for name in lines[number + 1 :] if name.strip()]
             break
     _check_places(fields, path)
     local = fields.get("ElementDataFile", "").upper() == "LOCAL"
-    stated = fields.get("CompressedDataSize", "")
+    packed, stated = _is_true(fields, "CompressedData", path), fields.get("CompressedDataSize")
+    if (stated is None and packed) or not (stated or "0").isdecimal():
+        raise _unclear(path, "how many bytes its voxels take")
+    skipped = fields.get("HeaderSize", "0")
+    if not skipped.removeprefix("-").isdecimal():
+        raise _unclear(path, "where its voxels begin")
     data, kind = fields.get("ElementDataFile", ""), fields.get("ElementType", "")
     if not data:
         raise _unclear(path, "where its voxels are")
@@ -134,11 +152,11 @@ def read_metaimage_header(path: Path) -> ItkHeader:
     return ItkHeader(
         (*channels, *_sizes(fields.get("DimSize", ""), fields.get("NDims", ""), path)),
         _itemsize(kind, path),
-        packed=_is_true(fields, "CompressedData", path),
+        packed=packed,
         text=not _is_true(fields, "BinaryData", path),
         files=_files("" if local else data, listed, path),
-        begin=len("\n".join(lines[: number + 1])) + 1 if local else 0,
-        stated=int(stated) if stated.isdecimal() else None,
+        begin=len("\n".join(lines[: number + 1])) + 1 if local else max(0, int(skipped)),
+        stated=None if stated is None else int(stated),
     )
 
 
