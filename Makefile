@@ -4,7 +4,7 @@ BIN := .venv/bin
 DATA ?= ../shared/data
 DEMO ?=
 
-.PHONY: demo test test-slow viewer lint real experiment bench install clean
+.PHONY: demo test test-slow viewer lint real experiment bench fuzz install clean
 
 demo: install
 	$(BIN)/ynet3d demo --out demo $(DEMO)
@@ -38,6 +38,11 @@ experiment: install
 	$(BIN)/ynet3d experiment experiment/phantoms -o experiment/results --split experiment/split.yaml \
 		--suite paper --suite ablation --recipe experiment-phantoms --jobs 2
 
+# Spoilt files of every kind through every reader, for 20 minutes at most: docs/reliability.md.
+FUZZ ?= --inputs 12000 --minutes 20 --jobs 2
+fuzz: install
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m fuzzing run --out fuzz $(FUZZ)
+
 # This machine's ceilings, and this software against them: under 30 minutes on two cores.
 bench: install
 	$(BIN)/ynet3d bench --out bench
@@ -52,4 +57,4 @@ install: .venv/.installed
 	touch $@
 
 clean:
-	rm -rf .venv bench demo real experiment build src/*.egg-info
+	rm -rf .venv bench demo fuzz real experiment build src/*.egg-info

@@ -2,11 +2,28 @@
 
 import importlib.util
 
+#: A sentence longer than this is cut in its middle: a file may have put a book into a name.
+_LONGEST = 1200
+_END = 400
+
+
+def one_line(text: str) -> str:
+    """`text` on one line, without characters that steer a terminal, and not endless."""
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST - _END]}...{text[-_END:]}"
+    text = text.replace("\n", " ")
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
 
 class YnetError(Exception):
     """Something failed on our side or the machine's (disk full, out of memory): exit code 1."""
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(one_line(message))
 
 
 class InputError(YnetError):

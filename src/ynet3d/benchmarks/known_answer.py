@@ -35,7 +35,7 @@ class KnownAnswer(nn.Module):
 
 def main(scan: str, logits: str, out: str) -> None:
     """Predict `scan` to files in the folder `out`."""
-    network = KnownAnswer(torch.from_numpy(np.load(logits)))
+    network = KnownAnswer(torch.from_numpy(np.load(logits, allow_pickle=False)))
     weights = Weights(network, load_recipe(RECIPE), path=Path("known.safetensors"))
     predict_files([scan], out, weights=weights, device="cpu", runtime="torch", precision="training")
 

@@ -9,6 +9,7 @@ import yaml
 
 from ynet3d.datasets.dataset import DataSet
 from ynet3d.datasets.splitting import PARTS, Split, make_split
+from ynet3d.documents import DocumentError, read_yaml
 from ynet3d.errors import InputError
 from ynet3d.files import write_json, write_text
 
@@ -71,7 +72,7 @@ def read_split(path: str | Path, *, dataset: DataSet) -> Split:
     try:
         seed = int(content.get("seed", 0))
         ratio = tuple(float(weight) for weight in content.get("ratio", ()))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(
             f"{path} has a seed or a ratio that is no number: correct it, or make a new split."
         ) from None
@@ -101,13 +102,12 @@ def chosen_split(dataset: DataSet, file: Path | None, stored: Path, *, seed: int
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
     except FileNotFoundError:
         raise InputError(f"The split file {path} does not exist: check its path.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
+    except (OSError, DocumentError) as error:
         raise InputError(
-            f"The split file {path} cannot be read as YAML ({reason}): make a new split."
+            f"The split file {path} cannot be read as YAML ({error}): make a new split."
         ) from None
     if not isinstance(content, dict) or not isinstance(content.get("parts"), dict):
         raise InputError(

@@ -7,9 +7,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
+from ynet3d.documents import DocumentError, parse_yaml, read_text
 from ynet3d.errors import InputError
 from ynet3d.recipes.schema import Option
 
@@ -96,17 +96,19 @@ def load_suite(name_or_path: str) -> Suite:
         source = resources.files("ynet3d.experiments") / "suites" / f"{name_or_path}.yaml"
         text = source.read_text("utf-8")
     elif Path(name_or_path).is_file():
-        text = Path(name_or_path).read_text("utf-8")
+        try:
+            text = read_text(Path(name_or_path))
+        except (OSError, DocumentError) as error:
+            raise InputError(f"The suite {name_or_path} cannot be read: {error}.") from None
     else:
         raise InputError(
             f"There is no suite called {name_or_path!r}: choose of {', '.join(list_suites())}, or "
             "give the path of a YAML file."
         )
     try:
-        return Suite.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        line = str(error).splitlines()[0]
-        raise InputError(f"The suite {name_or_path} is not valid YAML: {line}.") from None
+        return Suite.model_validate(parse_yaml(text))
+    except DocumentError as error:
+        raise InputError(f"The suite {name_or_path} is not valid YAML: {error}.") from None
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the suite"

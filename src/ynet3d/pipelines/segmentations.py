@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from ynet3d.documents import DocumentError, read_json
 from ynet3d.errors import InputError
 from ynet3d.labels import NUM_CLASSES
 from ynet3d.volumes import Volume, read_label
@@ -47,8 +47,8 @@ def read_statistics(folder: str | Path) -> dict[str, Any] | None:
         return None
     remedy = "predict again, or remove it, and the mask is measured anew"
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        found = read_json(path)
+    except (OSError, DocumentError) as error:
         raise InputError(f"{path} cannot be read as JSON ({error}): {remedy}.") from None
     missing = [key for key in _NEEDED if not isinstance(found, dict) or key not in found]
     if missing:

@@ -7,9 +7,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from ynet3d.documents import DocumentError, parse_yaml, read_text
 from ynet3d.errors import InputError
 from ynet3d.recipes.schema import Recipe
 
@@ -58,14 +58,13 @@ def _read(name_or_path: str) -> dict[str, Any]:
                 f"{', '.join(list_recipes())}, or give the path of a YAML file."
             )
         try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = read_text(path)
+        except (OSError, DocumentError) as error:
             raise InputError(f"The recipe {path} cannot be read as text: {error}.") from None
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        line = str(error).splitlines()[0]
-        raise InputError(f"The recipe {name_or_path} is not valid YAML: {line}.") from None
+        content = parse_yaml(text)
+    except DocumentError as error:
+        raise InputError(f"The recipe {name_or_path} is not valid YAML: {error}.") from None
     if not isinstance(content, dict):
         raise InputError(f"The recipe {name_or_path} is not a YAML mapping of keys to values.")
     return content
@@ -85,6 +84,6 @@ def _apply(content: dict[str, Any], change: str) -> None:
             raise InputError(f"--set {change!r}: {parent} is a value, not a group of values.")
         place = inner
     try:
-        place[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
+        place[last] = parse_yaml(value)
+    except DocumentError:
         raise InputError(f"--set {change!r}: the value is not valid YAML.") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from fastapi import HTTPException, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
+from ynet3d.documents import DocumentError, parse_json
 from ynet3d.labels import Label
 from ynet3d.serving.context import Context
 from ynet3d.serving.folders import name_on_disk
@@ -101,8 +101,8 @@ def _too_large(limit: int) -> TooLargeError:
 
 def _json(text: str) -> dict[str, Any]:
     try:
-        content = json.loads(text or "{}")
-    except ValueError:
+        content = parse_json(text or "{}")
+    except DocumentError:
         content = None
     if content is None:
         content = {}

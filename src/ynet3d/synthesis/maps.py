@@ -92,7 +92,9 @@ class TissueMap:
     @property
     def tissue(self) -> npt.NDArray[np.uint8]:
         """(D, H, W) values of `Tissue`, `MAP_SPACING` apart, memory-mapped."""
-        found: npt.NDArray[np.uint8] = np.load(self.folder / "tissue.npy", mmap_mode="r")
+        found: npt.NDArray[np.uint8] = np.load(
+            self.folder / "tissue.npy", mmap_mode="r", allow_pickle=False
+        )
         return found
 
 
@@ -142,7 +144,8 @@ def _prepared(source: MaskSource, folder: Path) -> TissueMap:
         tissue = complete(_cropped(source.read()), np.random.default_rng(int(digest[:15], 16)))
         _store(tissue, entry)
     voxels = {
-        kind: np.load(entry / f"{kind.name.lower()}.npy") for kind in (Label.LIVER, Label.TUMOUR)
+        kind: np.load(entry / f"{kind.name.lower()}.npy", allow_pickle=False)
+        for kind in (Label.LIVER, Label.TUMOUR)
     }
     return TissueMap(source.name, entry, voxels)
 

@@ -15,6 +15,7 @@ from ynet3d.volumes.dicom_headers import CT_SLICE, MULTI_FRAME, SliceHeader, rea
 from ynet3d.volumes.dicom_pixels import HuReader
 from ynet3d.volumes.dicom_series import choose_series, rivals, summarise
 from ynet3d.volumes.dicom_stack import Stack, stack_of
+from ynet3d.volumes.promises import check_affine
 from ynet3d.volumes.volume import Volume
 from ynet3d.volumes.voxels import LabelStore, VoxelStore, new_store
 
@@ -46,6 +47,7 @@ def read_dicom(
     places = sort_slices(chosen)
     slices = [place[0] for place in places]
     stack = stack_of(slices, name)
+    check_affine(stack.affine, source)
 
     store = new_store((slices[0].columns, slices[0].rows, stack.planes), str(source), label=label)
     _fill(store, places, stack, name, label=label)

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+#: Of positions and sizes in mm.
+_LARGEST = 1e6
+
 
 def first_item(item: Any, name: str) -> Any:
     """The first item of sequence `name`, or None."""
@@ -31,6 +34,9 @@ def listed(value: Any) -> list[Any]:
 
 
 def read_numbers(data: Any, name: str, count: int) -> Any:
-    """A tuple of `count` finite numbers, or None where the element is absent or something else."""
+    """A tuple of `count` numbers, or None where the element is absent or something else.
+
+    Something else is also what is not finite, or farther away than any patient reaches.
+    """
     values = tuple(float(value) for value in listed(data.get(name)) if value is not None)
-    return values if len(values) == count and np.isfinite(values).all() else None
+    return values if len(values) == count and (np.abs(values) < _LARGEST).all() else None

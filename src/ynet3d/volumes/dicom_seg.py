@@ -19,6 +19,7 @@ from ynet3d.volumes.dicom_pixels import decodable, missing_decoder
 from ynet3d.volumes.dicom_plane import Plane
 from ynet3d.volumes.dicom_segments import Segment, classes_of
 from ynet3d.volumes.placing import placed_on
+from ynet3d.volumes.promises import check_affine
 from ynet3d.volumes.volume import Volume
 
 MODALITY = "SEG"
@@ -77,6 +78,15 @@ def read_seg(path: Path, *, like: Volume | None = None) -> Volume:
             voxels of `like`.
         MissingExtraError: a compression that no installed package can decode.
     """
+    try:
+        return _read(path, like)
+    except YnetError:
+        raise
+    except Exception as error:  # pydicom raises many kinds, some only when a value is looked at
+        raise _damaged(path, error) from None
+
+
+def _read(path: Path, like: Volume | None) -> Volume:
     data = _header(path)
     classes = classes_of(_segments(data), str(path))
     frames = _frames(data, path)
@@ -93,6 +103,7 @@ def read_seg(path: Path, *, like: Volume | None = None) -> Volume:
     for frame, pixels in _pixels(data, path, wanted):
         plane = label[:, :, place[frame.number]]
         np.maximum(plane, _classes(pixels, frame, classes, data).T, out=plane)
+    check_affine(affine, path)
     metadata = {
         "format": SEG_FORMAT,
         "orientation_stated": True,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import re
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,13 @@ import numpy.typing as npt
 from ynet3d.errors import InputError
 from ynet3d.files import atomic_path
 from ynet3d.volumes.formats import EXPECTED, NRRD_SUFFIXES, describe_content, read_head
+from ynet3d.volumes.itk_headers import ItkHeader, read_metaimage_header, read_nrrd_header
+from ynet3d.volumes.promises import check_affine, check_promise, cut_short
 from ynet3d.volumes.volume import Volume
 from ynet3d.volumes.voxels import new_store, slab_slices, storable
 
+_PIECE_BYTES = 2**20
+_NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 #: ITK's and DICOM's world (x to the left, y to the back) to ours (x to the right, y to the front).
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -35,6 +42,18 @@ def read_itk(path: Path, *, label: bool = False) -> Volume:
     is_kind = head.startswith(b"NRRD") if kind == "NRRD" else b"=" in head and b"NDims" in head
     if not is_kind:
         raise InputError(f"{path} is {describe_content(head)}, not {kind}: give {EXPECTED}.")
+    try:
+        header = (read_nrrd_header if kind == "NRRD" else read_metaimage_header)(path)
+        # A number as text takes two bytes at least.
+        itemsize = 2 if header.text else header.itemsize
+        check_promise(path, header.sizes, itemsize, there=header.there, packed=header.packed)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
+    if kind == "MetaImage" and header.packed:
+        _check_packed(header, path)
+    if kind == "MetaImage" and header.text:
+        _check_text(header, path)
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)  # what is wrong is told by errors
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     reader.SetImageIO("NrrdImageIO" if kind == "NRRD" else "MetaImageIO")
@@ -53,6 +72,7 @@ def read_itk(path: Path, *, label: bool = False) -> Volume:
         ) from None
     origin, spacing, direction = image.GetOrigin(), image.GetSpacing(), image.GetDirection()
     affine = _affine(origin, spacing, direction)
+    check_affine(affine, path)
     voxels = sitk.GetArrayViewFromImage(image).transpose(2, 1, 0)
     i, j, k = voxels.shape
     store = new_store((i, j, k), str(path), label=label)
@@ -65,6 +85,39 @@ def read_itk(path: Path, *, label: bool = False) -> Volume:
         "orientation_stated": stated,
     }
     return Volume(store.array, affine, source=str(path), metadata=metadata)
+
+
+def _check_packed(header: ItkHeader, path: Path) -> None:
+    """Inflate once to nowhere: MetaIO writes to the terminal when it cannot, and goes on."""
+    inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    expected, found = math.prod(header.sizes) * header.itemsize, 0
+    try:
+        with header.files[0].open("rb") as file:
+            file.seek(header.begin)
+            left = header.stated or 0
+            if left > header.there:
+                raise cut_short(path)
+            while left > 0 and found <= expected and (piece := file.read(min(left, _PIECE_BYTES))):
+                left -= len(piece)
+                while piece and found <= expected and not inflate.eof:
+                    found += len(inflate.decompress(piece, _PIECE_BYTES))
+                    piece = inflate.unconsumed_tail
+    except zlib.error as error:
+        raise InputError(
+            f"{path} is damaged (its voxels cannot be inflated: {error}): copy it again."
+        ) from None
+    if found != expected or not inflate.eof:
+        raise cut_short(path)
+
+
+def _check_text(header: ItkHeader, path: Path) -> None:
+    """MetaIO does not look whether what it reads as numbers are some."""
+    found = 0
+    for file in header.files:
+        words = file.read_bytes()[header.begin :].split()
+        found += sum(_NUMBER.fullmatch(word) is not None for word in words)
+    if found < math.prod(header.sizes):
+        raise cut_short(path)
 
 
 def _affine(

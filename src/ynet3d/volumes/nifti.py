@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import logging
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -12,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from isal import igzip, isal_zlib
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
 from ynet3d.errors import InputError
 from ynet3d.files import atomic_path
 from ynet3d.volumes.formats import EXPECTED, describe_content, is_nifti_head, read_head
+from ynet3d.volumes.promises import check_affine, check_promise, cut_short
 from ynet3d.volumes.volume import Volume
 from ynet3d.volumes.voxels import new_store, slab_slices, storable
 
@@ -25,10 +28,16 @@ _DAMAGED: tuple[type[Exception], ...] = (
     gzip.BadGzipFile,
 )
 _GZIP_LEVEL = 2
+_PIECE_BYTES = 2**20
 _GZIP_MAGIC = b"\x1f\x8b"
 _MM_PER_UNIT = {"meter": 1000.0, "micron": 0.001}
 #: Largest difference, relative to the largest element, at which a qform says the same as an affine.
 _QFORM_TOLERANCE = 1e-6
+
+#: nibabel logs what it mends in a header, and raises what it cannot, from this level on.
+_SILENT = logging.Logger("nibabel-headers")
+_SILENT.addHandler(logging.NullHandler())
+_SEVERE = 40
 
 Header = nibabel.Nifti1Header  # Nifti2Header is one as well.
 
@@ -54,7 +63,7 @@ def read_nifti(path: Path, *, label: bool = False) -> Volume:
     try:
         with path.open("rb") as raw:
             stream = igzip.IGzipFile(fileobj=raw, mode="rb") if compressed else raw
-            return _read_stream(cast(BinaryIO, stream), path, label=label)
+            return _read_stream(cast(BinaryIO, stream), path, label=label, packed=compressed)
     except _DAMAGED as error:
         raise InputError(
             f"{path} is damaged or cut short (its gzip data breaks off or fails its checksum: "
@@ -71,7 +80,7 @@ def affine_mm(header: Any) -> npt.NDArray[np.float64]:
     return affine
 
 
-def _read_stream(stream: BinaryIO, path: Path, *, label: bool) -> Volume:
+def _read_stream(stream: BinaryIO, path: Path, *, label: bool, packed: bool) -> Volume:
     header = _read_header(stream, path)
     shape = _shape_3d(header, path)
     dtype = header.get_data_dtype()
@@ -82,13 +91,18 @@ def _read_stream(stream: BinaryIO, path: Path, *, label: bool) -> Volume:
         )
     if dtype.kind not in "iuf" or dtype.itemsize > 8:
         raise InputError(f"{path} holds voxels of type {dtype}: give integers or 32-bit floats.")
-    affine = affine_mm(header)
-    # A stored 0 or NaN means "no scaling"; nibabel turns both into None.
-    slope, intercept = header.get_slope_inter()
+    try:
+        affine = affine_mm(header)
+        # A stored 0 or NaN means "no scaling"; nibabel turns both into None.
+        slope, intercept = header.get_slope_inter()
+        offset = int(header["vox_offset"]) or int(header.sizeof_hdr) + 4
+    except (HeaderDataError, ValueError, KeyError, OverflowError) as error:
+        raise _damaged(path, error) from None
     slope = 1.0 if slope is None else float(slope)
     intercept = 0.0 if intercept is None else float(intercept)
-    _check_affine(affine, path)
-    _skip_to(stream, int(header["vox_offset"]) or int(header.sizeof_hdr) + 4, path)
+    check_affine(affine, path)
+    check_promise(path, shape, dtype.itemsize, there=path.stat().st_size, packed=packed)
+    _skip_to(stream, offset, path)
 
     store = new_store(shape, str(path), label=label)
     for where in slab_slices(shape, dtype.itemsize):
@@ -123,11 +137,16 @@ def _read_header(stream: BinaryIO, path: Path) -> Header:
     two = first[4:8] == b"n+2\x00"
     kind = nibabel.Nifti2Header if two else nibabel.Nifti1Header
     try:
-        header = kind(first[: 540 if two else 348])
-    except (HeaderDataError, ValueError, KeyError) as error:
-        raise InputError(f"{path} has a damaged NIfTI header ({error}): export it again.") from None
+        header = kind(first[: 540 if two else 348], check=False)
+        header.check_fix(logger=_SILENT, error_level=_SEVERE)
+    except (HeaderDataError, WrapStructError, ValueError, KeyError, OverflowError) as error:
+        raise _damaged(path, error) from None
     stream.seek(0)
     return header
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(f"{path} has a damaged NIfTI header ({error}): export it again.")
 
 
 def _shape_3d(header: Header, path: Path) -> tuple[int, int, int]:
@@ -150,17 +169,15 @@ def _by(shape: tuple[int, ...]) -> str:
     return " x ".join(str(size) for size in shape)
 
 
-def _check_affine(affine: npt.NDArray[np.float64], path: Path) -> None:
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise InputError(
-            f"{path} does not say where its voxels lie (its affine is singular or not finite): "
-            "export it again with its geometry."
-        )
-
-
 def _skip_to(stream: BinaryIO, offset: int, path: Path) -> None:
-    if len(stream.read(offset)) < offset:
-        raise _cut_short(path)
+    """Pass over the header and what stands between it and the voxels, in pieces."""
+    if offset < 0:
+        raise cut_short(path)
+    while offset:
+        passed = len(stream.read(min(offset, _PIECE_BYTES)))
+        if not passed:
+            raise cut_short(path)
+        offset -= passed
 
 
 def _fill(stream: BinaryIO, slab: npt.NDArray[Any], path: Path) -> None:
@@ -170,15 +187,8 @@ def _fill(stream: BinaryIO, slab: npt.NDArray[Any], path: Path) -> None:
     while done < len(view):
         count = cast(io.RawIOBase, stream).readinto(view[done:])
         if not count:
-            raise _cut_short(path)
+            raise cut_short(path)
         done += count
-
-
-def _cut_short(path: Path) -> InputError:
-    return InputError(
-        f"{path} is cut short: it holds fewer voxels than its header says; copy or download it "
-        "again."
-    )
 
 
 def _scale(slab: npt.NDArray[Any], slope: float, intercept: float) -> npt.NDArray[Any]:

@@ -18,6 +18,7 @@ from ynet3d.volumes.dicom_headers import (
     scan_folder,
 )
 from ynet3d.volumes.dicom_listing import listed_series
+from ynet3d.volumes.dicom_quiet import without_warnings
 from ynet3d.volumes.dicom_seg import SEG_FORMAT, find_seg, read_seg
 from ynet3d.volumes.dicom_series import SeriesSummary
 from ynet3d.volumes.formats import (
@@ -42,6 +43,7 @@ from ynet3d.volumes.volume import Volume
 from ynet3d.volumes.zips import unpacked
 
 
+@without_warnings
 def read_volume(path: str | Path, *, series: str | None = None) -> Volume:
     """Read a CT from NIfTI, NRRD, MetaImage, a DICOM folder, or a zip of one of these.
 
@@ -60,6 +62,7 @@ def read_volume(path: str | Path, *, series: str | None = None) -> Volume:
     return _read(_existing(path), series=series)
 
 
+@without_warnings
 def read_label(path: str | Path, *, like: Volume | None = None) -> Volume:
     """Read a label map, of the same kinds as `read_volume` or a DICOM SEG, as uint8.
 
@@ -109,6 +112,7 @@ def find_labels(folder: str | Path) -> list[Path]:
     return sorted(find_volumes(folder) + masks, key=lambda path: natural_key(path.name))
 
 
+@without_warnings
 def list_series(path: str | Path) -> list[SeriesSummary]:
     """DICOM series in a folder, zip, DICOMDIR or file, the one that `read_volume` would take first.
 

@@ -22,6 +22,7 @@ MAX_MEMBERS = 100_000
 MAX_RATIO = 100
 _SMALL_BYTES = 2**30
 _LONGEST_NAME_BYTES = 255
+_LONGEST_PATH_BYTES = 2000
 _CHUNK_BYTES = 2**20
 
 
@@ -57,7 +58,8 @@ def unpacked(path: Path, *, max_bytes: int = MAX_UNPACKED_BYTES) -> Iterator[Pat
             ) from None
         except OSError as error:
             raise YnetError(
-                f"{path} could not be unpacked into {name}: {error.strerror or error}."
+                f"{path} could not be unpacked into a folder of {Path(name).parent}: "
+                f"{error.strerror or error}."
             ) from None
         yield Path(name)
 
@@ -90,14 +92,15 @@ def _members(archive: zipfile.ZipFile, path: Path) -> list[tuple[zipfile.ZipInfo
     for member in archive.infolist():
         name = member.filename.replace("\\", "/")
         place = PurePosixPath(name)
-        if member.is_dir() or name.endswith("/") or "__MACOSX" in place.parts:
+        if not name or name.endswith("/") or "__MACOSX" in place.parts:
             continue
         if ".." in place.parts or name.startswith("/") or re.match(r"[A-Za-z]:", name):
             raise InputError(
                 f"{path} holds a name that leads outside of it ({member.filename!r}): pack the "
                 "files again with plain names."
             )
-        if any(len(part.encode("utf-8", "replace")) > _LONGEST_NAME_BYTES for part in place.parts):
+        sizes = [len(part.encode("utf-8", "replace")) for part in place.parts]
+        if max(sizes, default=0) > _LONGEST_NAME_BYTES or sum(sizes) > _LONGEST_PATH_BYTES:
             raise InputError(
                 f"{path} holds a name that is too long ({name[:40]!r}...): pack the files again "
                 "with shorter names."

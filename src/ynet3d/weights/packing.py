@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ynet3d.documents import DocumentError, read_json
 from ynet3d.errors import InputError
 from ynet3d.networks import JoinedNetworks
 from ynet3d.weights.members import cases_learnt_from
@@ -107,8 +107,8 @@ def read_facts(path: Path) -> dict[str, Any]:
         InputError: it is not there, or no JSON object.
     """
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        content = read_json(path)
+    except (OSError, DocumentError) as error:
         raise InputError(f"{path} cannot be read as JSON ({error}).") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no JSON object.")

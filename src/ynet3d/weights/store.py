@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
+from ynet3d.documents import DocumentError, read_json
 from ynet3d.errors import InputError
 from ynet3d.files import atomic_path, write_json
 from ynet3d.labels import NUM_CLASSES, Label
@@ -207,8 +208,8 @@ def _read_facts(path: Path) -> dict[str, Any]:
             f"The file {path} that belongs to the weights is missing: copy both files."
         )
     try:
-        facts = json.loads(path.read_text("utf-8"))
-    except ValueError:
+        facts = read_json(path)
+    except (OSError, DocumentError):
         raise InputError(
             f"The file {path} beside the weights is not JSON: copy it again."
         ) from None

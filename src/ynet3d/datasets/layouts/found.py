@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ynet3d import documents
 from ynet3d.datasets.case import Case
 from ynet3d.errors import InputError
 
@@ -38,8 +38,8 @@ def read_json(path: Path) -> dict[str, Any]:
         InputError: it cannot be read as JSON.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+        content = documents.read_json(path)
+    except (OSError, documents.DocumentError) as error:
         raise InputError(f"{path} cannot be read as JSON ({error}): download it again.") from None
     return content if isinstance(content, dict) else {}
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from pathlib import Path
 from typing import Any
 
+from ynet3d.documents import read_json
 from ynet3d.errors import InputError
 from ynet3d.evaluation.cases import CLASSES, class_order
 from ynet3d.evaluation.comparison.scores import NO_PREDICTION, ClassScores, ModelScores
@@ -68,7 +68,7 @@ def read_scores(folder: str | Path) -> ModelScores:
             )
         values = {metric: _number(row, metric, table, line) for metric in metrics}
         volume_ml = _number(row, "reference_ml", table, line)
-        found[row["class"]] = ClassScores(values, _has_class(row, table), volume_ml)
+        found[row["class"]] = ClassScores(values, _has_class(row, table, line), volume_ml)
     for case, found in cases.items():
         missing = ", ".join(name for name in CLASSES if name not in found)
         if missing:
@@ -93,9 +93,9 @@ def _number(row: dict[str, str], column: str, table: Path, line: int) -> float |
     return value
 
 
-def _has_class(row: dict[str, str], table: Path) -> bool:
+def _has_class(row: dict[str, str], table: Path, line: int) -> bool:
     if row.get("reference_ml"):
-        return float(row["reference_ml"]) > 0
+        return (_number(row, "reference_ml", table, line) or 0.0) > 0
     if "sensitivity" not in row:
         raise InputError(
             f"{table} does not say which references have a class, because it has neither the "
@@ -109,7 +109,7 @@ def _summary(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         liver_convention = content.get("liver_convention", "lits")
         class_order(liver_convention)
         return {
@@ -119,7 +119,7 @@ def _summary(path: Path) -> dict[str, Any]:
                 for failure in content.get("failures", [])
             },
         }
-    except (ValueError, AttributeError, KeyError, TypeError):
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
         raise InputError(
             f"{path} is not the summary of an evaluation: evaluate anew, or move it away."
         ) from None
