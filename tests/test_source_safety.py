@@ -18,12 +18,18 @@ SOURCE = Path(ynet3d.__file__).parent
 #: Modules that run what they read, or that speak to a network.
 _NEVER_IMPORTED = {
     *("pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "code"),
-    *("requests", "urllib3", "aiohttp", "ftplib", "smtplib", "telnetlib", "xmlrpc", "boto3"),
+    *("aiohttp", "ftplib", "smtplib", "telnetlib", "xmlrpc", "boto3"),
     *("socketserver", "http.client", "http.server", "urllib.request", "webbrowser"),
     *("sentry_sdk", "posthog", "wandb", "mlflow", "analytics", "opentelemetry"),
 }
-#: Of a network, and why: the client that a program calls, and the server's own socket.
-_NETWORK = {"httpx": {"serving/client.py"}, "socket": {"serving/server.py"}, "ssl": set()}
+#: Of a network, and why: the client that a program calls, the server's own socket, a PACS.
+_NETWORK = {
+    "httpx": {"serving/client.py"},
+    "socket": {"serving/server.py"},
+    "requests": {"pacs/fetching.py", "pacs/session.py"},
+    "urllib3": {"pacs/session.py"},
+    "ssl": {"pacs/connection.py"},
+}
 #: Which files start a process: workers, benchmarks, and npm, which a person asked for.
 _PROCESSES = {
     *("experiments/execution.py", "serving/supervisor.py", "serving/viewer.py"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
-import socket
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -41,4 +41,4 @@ def _alive(process: int) -> bool:
 
 
 def _host() -> str:
-    return "".join(c for c in socket.gethostname() if c.isalnum()) or "host"
+    return "".join(c for c in platform.node() if c.isalnum()) or "host"
