@@ -56,4 +56,4 @@ def test_a_worker_killed_midway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     makers = {int(mask.rpartition(" ")[2]) for mask in masks}
     assert len(masks) == 6
     assert os.getpid() not in makers
-    assert len(makers - set(killed)) >= 2  # the other one, and the one that took the place
+    assert makers - set(killed)  # its case went to another, or to the one in its place
