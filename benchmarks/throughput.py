@@ -37,11 +37,11 @@ class Costs:
         straggler_share: of cases, that take `straggler_times` as long.
     """
 
-    cpu_s: float = 30.0
+    cpu_s: float = 20.0
     spread: float = 0.5
     start_s: float = 5.0
     input_mb: float = 91.0
-    output_mb: float = 1.5
+    output_mb: float = 1.8
     storage_mb_s: float = 1000.0
     worker_mb_s: float = 100.0
     hand_out_s: float = 0.02
