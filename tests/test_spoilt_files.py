@@ -12,13 +12,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from fuzzing.volume_seeds import AFFINE, hu, metaimage_seeds, nifti_seeds, nrrd_seeds
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from ynet3d.datasets import open_dataset
 from ynet3d.documents import DocumentError, parse_json, parse_yaml
 from ynet3d.errors import InputError, one_line
 from ynet3d.evaluation.comparison.score_files import read_scores
 from ynet3d.recipes import load_recipe
+from ynet3d.training.checkpoint import RunState, load_checkpoint, save_checkpoint
 from ynet3d.volumes import read_volume
 from ynet3d.volumes.promises import MOST_PACKED
 
@@ -204,3 +208,27 @@ def test_errors_are_one_printable_line() -> None:
 def test_affine_of_the_seed_is_that_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "x.nii").write_bytes(NIFTI)
     assert np.allclose(read_volume(tmp_path / "x.nii").affine, AFFINE)
+
+
+def test_a_table_with_a_name_longer_than_any(tmp_path: Path) -> None:
+    table = tmp_path / "cases.csv"
+    table.write_text(f"image,label\na.nii.gz,\n{'x' * 5000}.nii.gz,\n", encoding="utf-8")
+    with pytest.raises(InputError, match="Line 3 of"):
+        open_dataset(table)
+
+
+def test_a_checkpoint_without_a_part_of_the_optimiser(tmp_path: Path) -> None:
+    network = torch.nn.Linear(2, 1)
+    optimiser = torch.optim.AdamW(network.parameters())
+    network(torch.ones(1, 2)).sum().backward()
+    optimiser.step()
+    save_checkpoint(tmp_path, RunState(), network, optimiser, None)
+    load_checkpoint(tmp_path, network, optimiser, None)
+    path = tmp_path / "checkpoint.safetensors"
+    with safe_open(path, framework="pt") as stored:
+        facts = stored.metadata()
+    tensors = load_file(path)
+    del tensors["optimiser/0/step"]
+    save_file(tensors, path, metadata=facts)
+    with pytest.raises(InputError, match="is damaged or of another network"):
+        load_checkpoint(tmp_path, network, optimiser, None)

@@ -77,20 +77,20 @@ def load_checkpoint(
         network.load_state_dict(_part(tensors, "network/"))
         if supervision is not None:
             supervision.load_state_dict(_part(tensors, "supervision/"))
+        moments: dict[int, dict[str, torch.Tensor]] = {}
+        for name, value in _part(tensors, "optimiser/").items():
+            index, _, key = name.partition("/")
+            moments.setdefault(int(index), {})[key] = value
+        groups = optimiser.state_dict()["param_groups"]
+        optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        if average is not None:
+            for name, value in _part(tensors, "average/").items():
+                average[name].copy_(value)
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"The checkpoint {path} is damaged or of another network ({type(error).__name__}): "
             "train into a new folder."
         ) from None
-    moments: dict[int, dict[str, torch.Tensor]] = {}
-    for name, value in _part(tensors, "optimiser/").items():
-        index, _, key = name.partition("/")
-        moments.setdefault(int(index), {})[key] = value
-    groups = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": moments, "param_groups": groups})
-    if average is not None:
-        for name, value in _part(tensors, "average/").items():
-            average[name].copy_(value)
     return state
 
 

@@ -42,10 +42,10 @@ def read_table(folders: Sequence[Path]) -> Found:
     for number, row in enumerate(rows, start=2):
         if not row["image"]:
             raise InputError(f"{table} names no image in line {number}: fill it in, or remove it.")
-        image = table.parent / row["image"]
+        image = _beside(table, row["image"], number)
         name = row.get("case") or strip_suffix(image)
         sought = f"line {number} of {table.name} names none"
-        label = LabelFile(table.parent / row["label"]) if row["label"] else None
+        label = LabelFile(_beside(table, row["label"], number)) if row["label"] else None
         cases.append(
             Case(
                 name=name,
@@ -56,6 +56,18 @@ def read_table(folders: Sequence[Path]) -> Found:
             )
         )
     return Found(tuple(cases), name=table.stem)
+
+
+def _beside(table: Path, cell: str, number: int) -> Path:
+    """The file that a cell names, from the folder of the table."""
+    path = table.parent / cell
+    try:
+        path.exists()
+    except OSError as error:  # longer than any name
+        raise InputError(
+            f"Line {number} of {table} names a file that cannot be: {error.strerror}."
+        ) from None
+    return path
 
 
 def _tables(path: Path) -> list[Path]:
