@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ pytest.importorskip("fastapi")
 pytest.importorskip("highdicom")
 
 from tests.dicom_files import write_ct_series
-from tests.serving_cases import context, do_corrections, idle_server
+from tests.serving_cases import context, do_corrections, idle_server, scan_file
 from tests.small_runs import save_constant_weights, small_scan
+from ynet3d.pipelines.extra_outputs import ExtraOutputs
 from ynet3d.serving.jobs import Task
 from ynet3d.serving.worker import work
 from ynet3d.volumes import Volume, read_label, read_volume, write_label
@@ -77,3 +79,23 @@ def test_a_dicom_series_from_upload_to_correction(tmp_path: Path) -> None:
         assert shown["message"] == "No liver found."
         assert not any(name.startswith("meshes/") for name in shown["files"])
         assert not any(name.endswith("segmentation.dcm") for name in shown["files"])
+
+
+def test_a_zip_that_holds_no_dicom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a zip holds shows only when it is read: a mask all the same, and no DICOM objects."""
+    packed = tmp_path / "scan.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(scan_file(tmp_path), "scan.nii.gz")
+    weights = save_constant_weights(tmp_path / "all-liver.safetensors", 1)
+    options = {"weights": [str(weights)], "device": "cpu", "runtime": "torch"}
+    monkeypatch.setattr(ExtraOutputs, "possible", lambda: (ExtraOutputs(dicom=True), []))
+    with idle_server(tmp_path / "data") as server:
+        content = packed.read_bytes()
+        answer = server.post("/api/jobs", params={"name": "scan.zip"}, content=content)
+        job = context(server).store.claim(Task.PREDICT)
+        assert job is not None
+        work(context(server).store, context(server).folders, job, options)
+        shown = server.get(f"/api/jobs/{answer.json()['id']}").json()
+        assert shown["state"] == "done", shown["message"]
+        assert {"image.nii.gz", "segmentation.nii.gz"} <= set(shown["files"])
+        assert not any(name.startswith("dicom/") for name in shown["files"])

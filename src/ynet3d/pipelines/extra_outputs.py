@@ -29,11 +29,13 @@ class ExtraOutputs:
         dicom: a folder `dicom` with SEG, structured report and RT structure set.
         meshes: a folder `meshes` with closed surfaces in every format.
         report: `report.html` and `report.pdf`.
+        where_possible: a scan that is no DICOM series gets no DICOM objects, instead of a refusal.
     """
 
     dicom: bool = False
     meshes: bool = False
     report: bool = False
+    where_possible: bool = False
 
     @classmethod
     def possible(cls) -> tuple[ExtraOutputs, list[str]]:
@@ -56,7 +58,7 @@ class ExtraOutputs:
         """
         if self.dicom:
             require_highdicom()
-            for scan in filter(is_volume_path, scans):
+            for scan in () if self.where_possible else filter(is_volume_path, scans):
                 raise _no_series(scan)
         if self.meshes:
             require_vtk()
@@ -76,6 +78,8 @@ class ExtraOutputs:
         from ynet3d.dicom_output.source import read_source
 
         if volume.metadata.get("format") != "DICOM":
+            if self.where_possible:
+                return None
             raise _no_series(scan)
         return read_source(scan, series=series)
 

@@ -63,7 +63,6 @@ def predict_files(
     dicom: bool = False,
     meshes: bool = False,
     report: bool = False,
-    opened: Callable[[Volume, list[str]], None] | None = None,
     notes: Sequence[str] = (),
     paths_in_notes: bool = True,
     progress: Progress | None = None,
@@ -80,7 +79,6 @@ def predict_files(
         series: DICOM SeriesInstanceUID, where an input has several.
         hu_offset: added to the voxels (HU) of each scan, for files that store HU + 1024 or such.
         dicom, meshes, report: write these too, see `ExtraOutputs`.
-        opened: called with each scan and what is odd about it, before it is predicted.
         notes: what the caller knows of the scans, for their `statistics.json`.
         paths_in_notes: else notes have the names of scans, whose files are gone afterwards.
 
@@ -122,7 +120,6 @@ def predict_files(
                 extra=extra,
                 notes=notes,
                 paths_in_notes=paths_in_notes,
-                opened=opened,
                 progress=progress,
             )
             done.append(found)
@@ -149,6 +146,9 @@ def predict_file(
     progress: Progress,
 ) -> FilePrediction:
     """Predict one scan with a network that is loaded already; the rest as `predict_files`.
+
+    Args:
+        opened: called with the scan and what is odd about it, before it is predicted.
 
     Raises:
         InputError: the scan cannot be used.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ynet3d.pipelines.correction import correct_files
 from ynet3d.pipelines.extra_outputs import ExtraOutputs
-from ynet3d.pipelines.prediction import predict_files
+from ynet3d.pipelines.prediction import predict_file
+from ynet3d.pipelines.scans import targets_of
 from ynet3d.serving.folders import JobFolders
 from ynet3d.serving.jobs import Job, JobStore
-from ynet3d.volumes import Volume, is_volume_path, write_volume
+from ynet3d.volumes import Volume, write_volume
 
 if TYPE_CHECKING:
     from ynet3d.serving.worker import JobProgress
@@ -29,6 +31,10 @@ def predict(
     Args:
         options: `weights`, `device` and `runtime` of the server.
     """
+    # Here, because corrections need no torch.
+    from ynet3d.inference import make_predictor
+    from ynet3d.weights.shipped import default_weights
+
     scan = folders.input(job)
 
     def show(volume: Volume, notes: list[str]) -> None:
@@ -36,21 +42,24 @@ def predict(
         write_volume(volume, folders.image(job.id))
         progress.stage("Preparing the scan")
 
-    extra, _ = ExtraOutputs.possible()  # what is not installed is not missed here
     progress.stage("Reading the scan")
-    done, _ = predict_files(
-        [scan],
-        folders.result(job.id),
-        weights=options["weights"] or None,
+    extra, _ = ExtraOutputs.possible()  # what is not installed is not missed here
+    predictor = make_predictor(
+        options["weights"] or default_weights(),
         device=options["device"],
         runtime=options["runtime"],
+    )
+    ((name, folder),) = targets_of([scan], folders.result(job.id))
+    done = predict_file(
+        predictor,
+        scan,
+        folder,
+        name=name,
+        extra=replace(extra, where_possible=True),  # a zip may hold anything
         opened=show,
         progress=progress,
-        dicom=extra.dicom and not is_volume_path(scan),
-        meshes=extra.meshes,
-        report=extra.report,
     )
-    found = done[0].statistics
+    found = done.statistics
     store.describe(job.id, notes=found["notes"], series=found["series"])
     return str(found["summary"])
 
