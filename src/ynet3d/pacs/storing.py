@@ -32,12 +32,16 @@ _REASONS = {
 }
 
 
-def read_object(path: Path) -> pydicom.Dataset:
-    """One DICOM object that this program wrote.
+def read_objects(paths: Mapping[Kind, Path]) -> dict[Kind, pydicom.Dataset]:
+    """DICOM objects that this program wrote.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: one cannot be read.
     """
+    return {kind: _read_object(path) for kind, path in paths.items()}
+
+
+def _read_object(path: Path) -> pydicom.Dataset:
     try:
         data = pydicom.dcmread(path)
         if data.SOPInstanceUID and data.StudyInstanceUID and data.SeriesInstanceUID:
@@ -47,7 +51,7 @@ def read_object(path: Path) -> pydicom.Dataset:
     raise InputError(f"{path} is damaged: write it again with `ynet3d dicom export`.")
 
 
-def store(pacs: Pacs, objects: Mapping[Kind, Path]) -> list[Kind]:
+def store(pacs: Pacs, objects: Mapping[Kind, pydicom.Dataset]) -> list[Kind]:
     """Store objects, each in a request of its own; return what was stored.
 
     A report goes after its SEG, and not at all if that was refused.
@@ -64,7 +68,7 @@ def store(pacs: Pacs, objects: Mapping[Kind, Path]) -> list[Kind]:
                 refused[kind] = "it refers to the SEG"
                 continue
             try:
-                reason = _store_one(pacs, kind, read_object(objects[kind]))
+                reason = _store_one(pacs, kind, objects[kind])
             except YnetError as error:
                 if stored:
                     error.args = (f"{_names(stored)} stored, but not the rest. {error}",)

@@ -86,6 +86,7 @@ def run_study(
     folder = None if out is None else ensure_output_folder(out)
     from ynet3d.pacs.choosing import choose
     from ynet3d.pacs.client import Pacs
+    from ynet3d.pacs.storing import read_objects
     from ynet3d.pacs.storing import store as store_objects
 
     connection = connection.checked()
@@ -108,7 +109,7 @@ def run_study(
     stored: list[Kind] = []
     if store:
         with _told_how_to_store(connection, home, rtstruct, progress):
-            stored = store_objects(pacs, objects_in(home, rtstruct=rtstruct))
+            stored = store_objects(pacs, read_objects(objects_in(home, rtstruct=rtstruct)))
         if folder is None:
             shutil.rmtree(home, ignore_errors=True)
     return StudyRun(chosen.summary.name, folder, done.statistics, tuple(stored))

@@ -37,22 +37,21 @@ def store_results(
     require_dicomweb()
     from ynet3d.pacs.client import Pacs, value
     from ynet3d.pacs.earlier import earlier_objects, sentence
-    from ynet3d.pacs.storing import read_object, store
+    from ynet3d.pacs.storing import read_objects, store
 
-    objects = objects_in(Path(results), rtstruct=rtstruct)
+    objects = read_objects(objects_in(Path(results), rtstruct=rtstruct))
     connection = connection.checked()
     pacs = Pacs(connection, progress)
-    data = {kind: read_object(path) for kind, path in objects.items()}
-    studies = {str(item.StudyInstanceUID) for item in data.values()}
+    studies = {str(item.StudyInstanceUID) for item in objects.values()}
     if len(studies) > 1:
         raise InputError(f"The objects in {results} are of several studies: write them again.")
     study = studies.pop()
     found = pacs.series(study)
-    ours = {str(item.SOPInstanceUID): kind for kind, item in data.items()}
+    ours = {str(item.SOPInstanceUID): kind for kind, item in objects.items()}
     sources = [
         value(item, "SeriesInstanceUID") for item in found if value(item, "Modality") == "CT"
     ]
-    own = _sources(data, sources)
+    own = _sources(objects, sources)
     earlier = [] if again else earlier_objects(pacs, study, own, series=found)
     there = [item for item in earlier if item.instance in ours]
     others = [item for item in earlier if item.instance not in ours]
@@ -85,6 +84,5 @@ def _sources(data: dict[Kind, Any], candidates: Sequence[str]) -> list[str]:
     """Which series of a study the objects refer to."""
     from ynet3d.pacs.earlier import refers
 
-    return [
-        uid for uid in candidates if any(refers(item.to_json_dict(), uid) for item in data.values())
-    ]
+    content = [item.to_json_dict() for item in data.values()]
+    return [uid for uid in candidates if refers(content, uid)]
