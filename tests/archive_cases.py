@@ -16,6 +16,7 @@ from typing import Any
 from ynet3d.archive.manifest import Manifest
 from ynet3d.archive.messages import Task
 from ynet3d.archive.options import ArchiveSettings
+from ynet3d.archive.storage import Place
 from ynet3d.archive.worker import CaseWorker
 from ynet3d.errors import InputError
 
@@ -95,3 +96,8 @@ if __name__ == "__main__":
     from tests import archive_cases  # workers look for `Scripted` by the name of its module
 
     archive_cases.main()
+
+
+def put(place: Place, content: bytes) -> None:
+    """Write a file, here or elsewhere."""
+    place.fs.pipe_file(place.path, content)

@@ -12,7 +12,7 @@ pytest.importorskip("fsspec")
 
 import fsspec
 
-from tests.archive_cases import write_archive
+from tests.archive_cases import put, write_archive
 from ynet3d.archive.inventory import find_scans
 from ynet3d.archive.storage import Place
 from ynet3d.errors import InputError, MissingExtraError
@@ -70,7 +70,7 @@ def test_tree_here(tmp_path: Path) -> None:
 
 def test_tree_elsewhere(tmp_path: Path, memory: str) -> None:
     fsspec.filesystem("memory").put(str(tree(tmp_path / "in")), memory, recursive=True)
-    inside = f"{memory}/in" if Place(f"{memory}/in").is_folder() else memory
+    inside = f"{memory}/in" if fsspec.filesystem("memory").isdir(f"{memory}/in") else memory
     scans = find_scans(inside, leave_out=Place(f"{inside}/out"))
     start = Place(inside).url + "/"
     assert [scan.input.removeprefix(start) for scan in scans] == FOUND
@@ -135,7 +135,7 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_copies_of_what_lies_elsewhere(tmp_path: Path, memory: str) -> None:
     place = Place(memory)
     for name in ("scan.mhd", "scan.raw", "other.raw", "series/1", "series/deep/2"):
-        place.inside(name).write(name.encode())
+        put(place.inside(name), name.encode())
     scan = place.inside("scan.mhd").fetch(tmp_path)
     assert scan.read_bytes() == b"scan.mhd"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["scan.mhd", "scan.raw"]

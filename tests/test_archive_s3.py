@@ -16,7 +16,7 @@ pytest.importorskip("s3fs")
 pytest.importorskip("moto")
 pytest.importorskip("flask")
 
-from tests.archive_cases import Scripted, Unweighted, write_archive
+from tests.archive_cases import Scripted, Unweighted, put, write_archive
 from ynet3d.archive import RunOptions, predict_archive
 from ynet3d.archive.storage import Place
 from ynet3d.archive.summary import Summary
@@ -69,7 +69,7 @@ def test_from_s3_to_s3_and_again(bucket: str, tmp_path: Path) -> None:
     archive = Place(f"{bucket}/in")
     names = {"a/scan.nii.gz": "good 1", "b/scan.nii.gz": "good 2", "b/broken.nii.gz": "bad"}
     for path, content in names.items():
-        archive.inside(path).write(content.encode())
+        put(archive.inside(path), content.encode())
     temp = write_archive(tmp_path / "temp", {"mine.txt": "stays"})
     summary = predict(bucket, temp)
     assert (summary.done, summary.failed) == (2, 1)
@@ -83,7 +83,7 @@ def test_from_s3_to_s3_and_again(bucket: str, tmp_path: Path) -> None:
     ).decode("utf-8")
     before = out.inside("cases/a-scan/segmentation.nii.gz").read()
     # A damaged result is made again; a lost manifest is found again from the results.
-    out.inside(mask).write(b"good 2 by nobody")
+    put(out.inside(mask), b"good 2 by nobody")
     assert predict(bucket, temp).run_done == 1
     assert b"nobody" not in (out.inside(mask).read() or b"nobody")
     out.inside("manifest.sqlite").remove()

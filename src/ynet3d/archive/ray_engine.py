@@ -7,12 +7,12 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ynet3d.archive.messages import Kind, Outcome
 from ynet3d.archive.worker import CaseWorker, WorkerPlan
 from ynet3d.errors import InputError, YnetError, require_package
+from ynet3d.processes import python_path
 
 if TYPE_CHECKING:
     from ynet3d.archive.engines import Worker
@@ -153,12 +153,10 @@ class RayEngine:
 def _environment_of_a_cluster() -> Iterator[None]:
     """What processes of a cluster that is started here find in their environment.
 
-    Actors find this very package, however this process found it, and nobody is told of the use of
-    Ray, which it does unless this is set before it starts.
+    Actors find this very package, and nobody is told of the use of Ray, which it does unless this
+    is set before it starts.
     """
-    source = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))
-    wanted = {"PYTHONPATH": path, "RAY_USAGE_STATS_ENABLED": "0"}
+    wanted = {"PYTHONPATH": python_path(), "RAY_USAGE_STATS_ENABLED": "0"}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:

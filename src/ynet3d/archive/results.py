@@ -19,7 +19,6 @@ RECEIPT = "archive.json"
 CASES = "cases"
 #: In a local OUT: half-made results, on the same file system.
 WORKING = ".working"
-_CHUNK = 1 << 20
 
 
 def write_receipt(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,8 +107,5 @@ def _sha256(file: Place) -> str:
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal digits."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

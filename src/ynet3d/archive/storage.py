@@ -87,11 +87,6 @@ class Place:
                 return None
         return found
 
-    def is_folder(self) -> bool:
-        """Whether it is there and a folder."""
-        info = self.info()
-        return info is not None and info["type"] == "directory"
-
     def listing(self) -> list[dict[str, Any]]:
         """What lies directly in this folder, each with name, type and size."""
         with _explained(self):
@@ -106,11 +101,6 @@ class Place:
             except FileNotFoundError:
                 return None
         return content
-
-    def write(self, content: bytes) -> None:
-        """Replace the content; for remote storage, where that is one step."""
-        with _explained(self):
-            self.fs.pipe_file(self.path, content)
 
     def upload(self, file: Path) -> None:
         """Replace the content by that of a local file."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ynet3d.cli.options import Device, Quiet
+from ynet3d.cli.options import Cache, Device, Meshes, Quiet, Runtime, Weights
 
 
 def archive(
@@ -20,25 +20,19 @@ def archive(
     out: Annotated[str, typer.Option("--out", "-o", help="Folder or URL to write to.")],
     engine: Annotated[str, typer.Option(help="local, or ray.")] = "local",
     workers: Annotated[int, typer.Option(min=1, help="Scans at a time.")] = 1,
-    weights: Annotated[
-        list[str] | None,
-        typer.Option("--weights", "-w", help="As for `ynet3d predict`.  [default: lite]"),
-    ] = None,
+    weights: Weights = None,
     refine: Annotated[
         list[str] | None, typer.Option(help="Weights of a second stage, as for `ynet3d predict`.")
     ] = None,
     device: Device = "auto",
-    runtime: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
+    runtime: Runtime = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16, int8 or training.")] = "auto",
-    cache: Annotated[
-        Path | None,
-        typer.Option(help="Where converted networks are kept.  [default: the user's cache folder]"),
-    ] = None,
+    cache: Cache = None,
     hu_offset: Annotated[int, typer.Option(help="Added to every voxel of every scan.")] = 0,
     dicom: Annotated[
         bool, typer.Option("--dicom", help="Write DICOM objects too (DICOM inputs alone).")
     ] = False,
-    meshes: Annotated[bool, typer.Option("--meshes", help="Write closed surfaces too.")] = False,
+    meshes: Meshes = False,
     report: Annotated[bool, typer.Option("--report", help="Write reports too.")] = False,
     threads: Annotated[
         int | None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ynet3d.cli.options import Device, Quiet
+from ynet3d.cli.options import Device, Meshes, Quiet, Report, Runtime, Weights
 
 if TYPE_CHECKING:
     from ynet3d.pacs import Connection
@@ -133,16 +133,11 @@ def run(
     ] = True,
     rtstruct: Rtstruct = False,
     again: Again = False,
-    weights: Annotated[
-        list[str] | None,
-        typer.Option("--weights", "-w", help="As for `ynet3d predict`.  [default: lite]"),
-    ] = None,
+    weights: Weights = None,
     device: Device = "auto",
-    runtime: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
-    meshes: Annotated[bool, typer.Option("--meshes", help="Write closed surfaces too.")] = False,
-    report: Annotated[
-        bool, typer.Option("--report", help="Write report.html and report.pdf too.")
-    ] = False,
+    runtime: Runtime = "auto",
+    meshes: Meshes = False,
+    report: Report = False,
     token_file: TokenFile = None,
     user: User = None,
     password_file: PasswordFile = None,

@@ -19,6 +19,17 @@ class Liver(StrEnum):
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Weights = Annotated[
+    list[str] | None,
+    typer.Option("--weights", "-w", help="As for `ynet3d predict`.  [default: lite]"),
+]
+Runtime = Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")]
+Cache = Annotated[
+    Path | None,
+    typer.Option(help="Where converted networks are kept.  [default: the user's cache folder]"),
+]
+Meshes = Annotated[bool, typer.Option("--meshes", help="Write closed surfaces too.")]
+Report = Annotated[bool, typer.Option("--report", help="Write report.html and report.pdf too.")]
 Jobs = Annotated[
     int | None,
     typer.Option(min=1, help="Networks that train at a time.  [default: one, or one for each GPU]"),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ynet3d.cli.options import Device, Out, Quiet
+from ynet3d.cli.options import Cache, Device, Out, Quiet, Report
 
 
 def predict(
@@ -47,10 +47,7 @@ def predict(
             help="auto, fp32, bf16, int8, or training: as the network was validated, unchecked."
         ),
     ] = "auto",
-    cache: Annotated[
-        Path | None,
-        typer.Option(help="Where converted networks are kept.  [default: the user's cache folder]"),
-    ] = None,
+    cache: Cache = None,
     series: Annotated[
         str | None,
         typer.Option(help="SeriesInstanceUID of another series, see `ynet3d dicom list`."),
@@ -67,9 +64,7 @@ def predict(
     meshes: Annotated[
         bool, typer.Option("--meshes", help="Write closed surfaces too, as `ynet3d mesh` does.")
     ] = False,
-    report: Annotated[
-        bool, typer.Option("--report", help="Write report.html and report.pdf too.")
-    ] = False,
+    report: Report = False,
     quiet: Quiet = False,
 ) -> None:
     """Find liver and tumours: mask on the scan's own grid, statistics, pictures."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ynet3d.cli.options import Device
+from ynet3d.cli.options import Device, Runtime, Weights
 
 
 def serve(
@@ -27,12 +27,9 @@ def serve(
         Path | None,
         typer.Option(help="Folder of queue and scans.  [default: the user's data folder]"),
     ] = None,
-    weights: Annotated[
-        list[str] | None,
-        typer.Option("--weights", "-w", help="As for `ynet3d predict`.  [default: lite]"),
-    ] = None,
+    weights: Weights = None,
     device: Device = "auto",
-    runtime: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
+    runtime: Runtime = "auto",
     keep_hours: Annotated[
         float, typer.Option(min=0.01, help="Hours until a finished job is deleted.")
     ] = 24.0,

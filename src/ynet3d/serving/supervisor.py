@@ -10,9 +10,9 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 
 from ynet3d.errors import YnetError
+from ynet3d.processes import python_path
 from ynet3d.serving.folders import JobFolders
 from ynet3d.serving.jobs import Job, JobStore, State, Task
 from ynet3d.serving.settings import ServerSettings
@@ -115,7 +115,7 @@ class Supervisor:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,  # libraries print names of files
-            env=os.environ | {"PYTHONPATH": _python_path()},
+            env=os.environ | {"PYTHONPATH": python_path()},
             text=True,
             encoding="utf-8",
         )
@@ -188,9 +188,3 @@ def _end(worker: subprocess.Popen[str]) -> None:
     if worker.stdin is not None:
         with suppress(BrokenPipeError):
             worker.stdin.close()
-
-
-def _python_path() -> str:
-    """The worker finds this very package, however the server found it."""
-    source = str(Path(__file__).resolve().parents[2])
-    return os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))
