@@ -200,6 +200,14 @@ class Manifest:
         rows = self._run("SELECT state, COUNT(*) AS count FROM cases GROUP BY state")
         return dict.fromkeys(State, 0) | {State(row["state"]): row["count"] for row in rows}
 
+    def waiting(self, most: int) -> int:
+        """How many cases wait, counted up to `most`, so that it costs the same in any archive."""
+        rows = self._run(
+            "SELECT COUNT(*) AS count FROM (SELECT 1 FROM cases WHERE state = ? LIMIT ?)",
+            *(State.WAITING, most),
+        )
+        return int(rows[0]["count"])
+
     def done(self) -> list[DoneCase]:
         """Every case that is done."""
         rows = self._run("SELECT number, name, mask_sha256 FROM cases WHERE state = ?", State.DONE)

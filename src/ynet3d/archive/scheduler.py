@@ -96,10 +96,11 @@ class Scheduler:
 
     def _loop(self, stop: threading.Event) -> None:
         while not stop.is_set():
-            counts = self._manifest.counts()
-            if not counts[State.WAITING] and not counts[State.RUNNING]:
+            waiting = self._manifest.waiting(len(self._slots))
+            # What is running is what slots work on: those of earlier runs wait since the start.
+            if not waiting and all(slot.task is None for slot in self._slots):
                 return
-            self._start_workers(counts[State.WAITING])
+            self._start_workers(waiting)
             self._hand_out()
             asked = [slot.worker for slot in self._slots if slot.worker and not slot.idle]
             self._engine.wait(asked, _POLL_SECONDS)
@@ -133,7 +134,7 @@ class Scheduler:
         usual = self.tally.seconds
         if not self._options.steal_after or len(usual) < _ENOUGH:
             return None
-        if self._manifest.counts()[State.WAITING]:
+        if self._manifest.waiting(1):
             return None  # what waits for another attempt comes first
         limit = self._options.steal_after * statistics.median(usual)
         running = [slot for slot in self._slots if slot.task is not None]
