@@ -44,7 +44,7 @@ class Costs:
     output_mb: float = 1.8
     storage_mb_s: float = 1000.0
     worker_mb_s: float = 100.0
-    hand_out_s: float = 0.02
+    hand_out_s: float = 0.001
     straggler_share: float = 0.01
     straggler_times: float = 5.0
 

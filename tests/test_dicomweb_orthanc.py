@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -160,13 +161,13 @@ def test_round_trip(
     kept.rmdir()
 
 
-def failing_after_the_seg():  # type: ignore[no-untyped-def]
+def failing_after_the_seg() -> Callable[..., str]:
     from ynet3d.errors import YnetError
     from ynet3d.pacs import storing
 
     original = storing._store_one
 
-    def store_one(pacs, kind, data):  # type: ignore[no-untyped-def]
+    def store_one(pacs: Any, kind: Any, data: Any) -> str:
         if kind is not storing.Kind.SEG:
             raise YnetError("The server fell over.")
         return original(pacs, kind, data)

@@ -71,7 +71,7 @@ def _replay(files: list[Path]) -> int:
     code = 0
     for file in files:
         case = load_case(file)
-        found = run([(case.kind, 0)], lambda *_: case, warm=lambda kind: seeds[kind][0])  # noqa: B023
+        found = run([(case.kind, 0)], lambda *_, case=case: case, warm=lambda kind: seeds[kind][0])
         for _, _, outcome in found:
             print(f"{file} ({case.note}): {outcome.outcome}: {outcome.detail}")
             code |= outcome.outcome not in ALLOWED

@@ -23,8 +23,8 @@ KINDS = (
 
 def _load_libraries() -> None:
     """Import in this process what every child needs; nothing here starts a thread."""
-    import pydicom.pixels  # noqa: F401
-    import SimpleITK  # noqa: F401
+    import pydicom.pixels  # noqa: F401 - before children are forked
+    import SimpleITK  # noqa: F401 - as above
     import torch
 
     from fuzzing import targets

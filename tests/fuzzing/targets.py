@@ -92,7 +92,7 @@ def _split(path: Path) -> None:
 
 def _dataset(path: Path) -> None:
     found = open_dataset(path)
-    found.labelled  # noqa: B018
+    found.labelled  # noqa: B018 - reads what it is made of
     for case in found.cases:
         case.image.exists()
 

@@ -54,7 +54,7 @@ class PacsSession(requests.Session):
         if self.should_strip_auth(before, after):
             prepared_request.headers.pop("Authorization", None)
 
-    def request(  # type: ignore[override]
+    def request(  # type: ignore[override]  # all options pass through
         self, method: str, url: str, **options: Any
     ) -> requests.Response:
         """Send a request, if need be several times; see the class for what is raised."""
