@@ -6,7 +6,6 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +153,9 @@ def _predict_fully(scan: Path, out: Path, device: str, progress: Progress) -> Fi
         out / _PREDICTIONS / scan.name,
         weights=out / "run",
         device=device,
-        **asdict(possible),
+        dicom=possible.dicom,
+        meshes=possible.meshes,
+        report=possible.report,
         progress=progress,
     )
     return predicted[0]
