@@ -67,6 +67,13 @@ def export(
         bool,
         typer.Option("--compressed", help="A SEG tens of times smaller, which not all can read."),
     ] = False,
+    deidentify: Annotated[
+        bool,
+        typer.Option(
+            "--deidentify",
+            help="Without the patient, dates and UIDs; always so for a prediction that has none.",
+        ),
+    ] = False,
     series: Annotated[
         str | None,
         typer.Option(help="SeriesInstanceUID, if not the prediction's own or the only one."),
@@ -88,6 +95,7 @@ def export(
         kinds=kinds,
         one_per_tumour=not together,
         compressed=compressed,
+        deidentify=deidentify,
     )
     for note in written.notes:
         typer.echo(f"Note: {note}", err=True)

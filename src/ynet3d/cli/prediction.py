@@ -65,6 +65,16 @@ def predict(
         bool, typer.Option("--meshes", help="Write closed surfaces too, as `ynet3d mesh` does.")
     ] = False,
     report: Report = False,
+    deidentify: Annotated[
+        bool,
+        typer.Option(
+            "--deidentify", help="Outputs do not tell whose scans they are of, see docs/outputs.md."
+        ),
+    ] = False,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="With --deidentify: CSV to write, outside of OUT: which scan is which."),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Find liver and tumours: mask on the scan's own grid, statistics, pictures."""
@@ -85,12 +95,14 @@ def predict(
         dicom=dicom,
         meshes=meshes,
         report=report,
+        deidentify=deidentify,
+        key=key,
         progress=Progress(quiet=quiet),
     )
     for item in done:
         typer.echo(f"{item.name}: {item.statistics['summary']} Files: {item.folder}")
     for failure in failed:
-        typer.echo(f"Error: {failure.source}: {failure.error}", err=True)
+        typer.echo(f"Error: {failure.shown}: {failure.error}", err=True)
     if failed:
         typer.echo(f"{len(failed)} of {len(failed) + len(done)} scans failed.", err=True)
         raise typer.Exit(max(failure.error.exit_code for failure in failed))

@@ -12,6 +12,7 @@ import numpy as np
 import pydicom
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from ynet3d.dicom_output.deidentified import deidentified, without_dates
 from ynet3d.dicom_output.kinds import ALL_KINDS, Kind
 from ynet3d.dicom_output.regions import Origin, Regions, find_regions
 from ynet3d.dicom_output.report import make_report
@@ -41,6 +42,7 @@ def write_dicom(
     kinds: Collection[Kind] = ALL_KINDS,
     one_per_tumour: bool = True,
     compressed: bool = False,
+    deidentify: bool = False,
 ) -> Written:
     """Write a mask of a CT series as SEG, structured report and RT structure set.
 
@@ -54,6 +56,8 @@ def write_dicom(
         kinds: a report refers to the segments of a SEG, which so comes with it.
         one_per_tumour: a segment (and ROI) for each tumour, which a report needs, else one for all.
         compressed: the SEG deflated, tens of times smaller, which some programs cannot read.
+        deidentify: the objects do not tell the patient, nor when anything was done, and refer to
+            the slices by other UIDs, see `deidentified`.
 
     Raises:
         InputError: the mask does not fit the series, or `found` is of another mask, or a report of
@@ -68,6 +72,8 @@ def write_dicom(
                 "tumour, or for no report."
             )
     label = fitted(label, source)
+    if deidentify:
+        source = deidentified(source)
     regions = find_regions(label, one_per_tumour=one_per_tumour, planes=source.nearest)
     _check_statistics(label, found, len(list(regions.of_tumours())) if one_per_tumour else None)
     if regions.regions and not regions.slices.any():
@@ -89,6 +95,9 @@ def write_dicom(
         objects = _make(regions, found, source, origin, kinds)
         if compressed and Kind.SEG in objects:
             objects[Kind.SEG].file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        if deidentify:
+            for data in objects.values():
+                without_dates(data)
         folder = ensure_output_folder(folder)
         with staged_files(folder) as staging:
             for kind, data in objects.items():

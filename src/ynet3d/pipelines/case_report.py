@@ -8,7 +8,12 @@ from typing import Any
 from ynet3d.errors import InputError
 from ynet3d.files import ensure_output_folder
 from ynet3d.pipelines.scans import read_ct
-from ynet3d.pipelines.segmentations import SEGMENTATION, read_segmentation, read_statistics
+from ynet3d.pipelines.segmentations import (
+    SEGMENTATION,
+    read_segmentation,
+    read_statistics,
+    series_of,
+)
 from ynet3d.reporting import statistics
 from ynet3d.reporting.case_report import require_extras, write_case_report
 from ynet3d.reporting.plausibility import doubts
@@ -49,7 +54,7 @@ def report_prediction(
         )
     found = read_statistics(folder)
     target = ensure_output_folder(folder if out is None else out)
-    series = series or (found or {}).get("series") or None
+    series = series or series_of(found, scan)
     image, notes = read_ct(Path(scan), series=series, hu_offset=hu_offset)
     label = read_segmentation(folder)
     # The statistics count slices as the mask has them.

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from ynet3d import __version__
+from ynet3d.deidentification import Wording
 from ynet3d.errors import InputError, MissingExtraError, YnetError
 from ynet3d.files import staged_files, write_json
 from ynet3d.pipelines.corrected_mask import PREDICTED, check_corrected_mask
 from ynet3d.pipelines.extra_outputs import DICOM, MESHES, REPORT, ExtraOutputs
 from ynet3d.pipelines.scans import read_ct
 from ynet3d.pipelines.segmentations import (
+    DEIDENTIFIED,
     SEGMENTATION,
     STATISTICS,
     read_statistics,
+    series_of,
 )
 from ynet3d.progress import Progress
 from ynet3d.reporting import save_overlay, save_surface, statistics, write_lesions_csv
@@ -57,13 +60,18 @@ def correct_files(
     if before is None:
         raise InputError(f"There is no {STATISTICS} in {folder}: give a folder of `predict`.")
     label = check_corrected_mask(mask, folder)
-    image, notes = read_ct(Path(scan), series=before.get("series") or None)
+    series = series_of(before, scan)
+    image, notes = read_ct(Path(scan), series=series)
+    deidentify = bool(before.get(DEIDENTIFIED))
+    wording = Wording(before.get("scan", ""), Path(scan), deidentify).of(image)
+    notes = [wording(note) for note in notes] if deidentify else notes
     found = statistics(label, image)
     content = _content(before, found, [*notes, *doubts(label, found, image), NOTE])
     extra = ExtraOutputs(
         dicom=(folder / DICOM).is_dir(),
         meshes=(folder / MESHES).is_dir(),
         report=(folder / REPORT).is_file(),
+        deidentify=deidentify,
     )
     name = content["scan"]
     with staged_files(folder, last=STATISTICS) as staging:
@@ -73,7 +81,8 @@ def correct_files(
         write_lesions_csv(found, staging / "lesions.csv")
         if not (folder / PREDICTED).is_file():
             shutil.copyfile(folder / SEGMENTATION, staging / PREDICTED)
-        content["notes"] += _extras(extra, scan, image, label, staging, content, progress)
+        made = _extras(extra, scan, series, image, label, staging, content, progress)
+        content["notes"] += [wording(note) for note in made] if deidentify else made
         write_json(staging / STATISTICS, content)
         for stale in (DICOM, MESHES):
             if (folder / stale).is_dir() and not (staging / stale).is_dir():
@@ -84,6 +93,7 @@ def correct_files(
 def _extras(
     extra: ExtraOutputs,
     scan: str | Path,
+    series: str | None,
     image: Volume,
     label: Volume,
     staging: Path,
@@ -91,7 +101,7 @@ def _extras(
     progress: Progress,
 ) -> list[str]:
     try:
-        source = extra.source_of(Path(scan), image, content.get("series") or None)
+        source = extra.source_of(Path(scan), image, series)
         notes = extra.write_with_mask(label, source, staging, content)
     except MissingExtraError:
         raise
@@ -110,7 +120,7 @@ def _content(
     return {
         **{name: before[name] for name in ("scan",) if name in before},
         **found,
-        **{name: before[name] for name in kept if name in before},
+        **{name: before[name] for name in (*kept, DEIDENTIFIED) if name in before},
         "notes": notes,
         "corrected": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": __version__,

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from ynet3d.dicom_output import ALL_KINDS, Kind, require_highdicom
 from ynet3d.errors import InputError
-from ynet3d.pipelines.segmentations import SEGMENTATION, read_statistics
+from ynet3d.pipelines.segmentations import (
+    DEIDENTIFIED,
+    SEGMENTATION,
+    read_statistics,
+    series_of,
+)
 from ynet3d.reporting import statistics
 from ynet3d.volumes import read_label, read_volume
 
@@ -25,6 +30,7 @@ def export_prediction(
     kinds: Collection[Kind] = ALL_KINDS,
     one_per_tumour: bool = True,
     compressed: bool = False,
+    deidentify: bool = False,
 ) -> Written:
     """Write a prediction as DICOM objects that refer to the series it was made from.
 
@@ -35,7 +41,8 @@ def export_prediction(
         out: folder for the files.
         series: SeriesInstanceUID; else the one that the prediction names, or the axial CT series of
             most slices.
-        kinds, one_per_tumour, compressed: see `write_dicom`.
+        kinds, one_per_tumour, compressed, deidentify: see `write_dicom`; the objects of a
+            prediction that was de-identified always are, too.
 
     Raises:
         InputError: no prediction, no such series, or a mask that does not fit it.
@@ -48,7 +55,8 @@ def export_prediction(
 
     prediction, scan = Path(prediction), Path(scan)
     mask, content = _prediction(prediction)
-    series = series or (content or {}).get("series") or None
+    series = series or series_of(content, scan)
+    deidentify = deidentify or bool(content and content.get(DEIDENTIFIED))
     source = read_source(scan, series=series)
     label = fitted(read_label(mask, like=source.grid), source)
     found = content or statistics(label, read_volume(scan, series=series))
@@ -61,6 +69,7 @@ def export_prediction(
         kinds=kinds,
         one_per_tumour=one_per_tumour,
         compressed=compressed,
+        deidentify=deidentify,
     )
 
 

@@ -30,12 +30,14 @@ class ExtraOutputs:
         meshes: a folder `meshes` with closed surfaces in every format.
         report: `report.html` and `report.pdf`.
         where_possible: a scan that is no DICOM series gets no DICOM objects, instead of a refusal.
+        deidentify: DICOM objects do not tell whose scan they are of.
     """
 
     dicom: bool = False
     meshes: bool = False
     report: bool = False
     where_possible: bool = False
+    deidentify: bool = False
 
     @classmethod
     def possible(cls) -> tuple[ExtraOutputs, list[str]]:
@@ -96,7 +98,12 @@ class ExtraOutputs:
             from ynet3d.dicom_output.writing import write_dicom
 
             written = write_dicom(
-                label, source, folder / DICOM, found=content, origin=origin_of(content)
+                label,
+                source,
+                folder / DICOM,
+                found=content,
+                origin=origin_of(content),
+                deidentify=self.deidentify,
             )
             notes += written.notes
         if self.meshes and not content["liver_ml"]:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ynet3d import __version__
-from ynet3d.errors import YnetError
+from ynet3d.deidentification import Wording, pseudonym_uid
+from ynet3d.errors import InputError, YnetError
 from ynet3d.files import ensure_output_folder, staged_files, write_json
 from ynet3d.labels import RESEARCH_USE
 from ynet3d.pipelines.extra_outputs import ExtraOutputs
-from ynet3d.pipelines.scans import read_ct, scans_in, targets_of
-from ynet3d.pipelines.segmentations import SEGMENTATION, STATISTICS
+from ynet3d.pipelines.scans import (
+    deidentified_targets,
+    read_ct,
+    scans_in,
+    targets_of,
+    write_key,
+)
+from ynet3d.pipelines.segmentations import DEIDENTIFIED, SEGMENTATION, STATISTICS
 from ynet3d.progress import Progress
 from ynet3d.reporting import save_overlay, save_surface, statistics, write_lesions_csv
 from ynet3d.reporting.plausibility import doubts
@@ -42,9 +49,14 @@ class FilePrediction:
 
 @dataclass(frozen=True)
 class FailedPrediction:
-    """One of several inputs that could not be predicted, and why."""
+    """One of several inputs that could not be predicted, and why.
+
+    Attributes:
+        shown: its path, or its name where results do not tell whose scans they are of.
+    """
 
     source: Path
+    shown: str
     error: YnetError
 
 
@@ -63,6 +75,8 @@ def predict_files(
     dicom: bool = False,
     meshes: bool = False,
     report: bool = False,
+    deidentify: bool = False,
+    key: Path | None = None,
     notes: Sequence[str] = (),
     paths_in_notes: bool = True,
     progress: Progress | None = None,
@@ -79,6 +93,8 @@ def predict_files(
         series: DICOM SeriesInstanceUID, where an input has several.
         hu_offset: added to the voxels (HU) of each scan, for files that store HU + 1024 or such.
         dicom, meshes, report: write these too, see `ExtraOutputs`.
+        deidentify: outputs do not tell whose scans they are of: `deidentified_targets` names them.
+        key: a CSV to write, which says which is which.
         notes: what the caller knows of the scans, for their `statistics.json`.
         paths_in_notes: else notes have the names of scans, whose files are gone afterwards.
 
@@ -90,9 +106,15 @@ def predict_files(
         YnetError: a single input failed for another reason.
     """
     progress = progress or Progress(quiet=True)
-    extra = ExtraOutputs(dicom=dicom, meshes=meshes, report=report)
+    extra = ExtraOutputs(dicom=dicom, meshes=meshes, report=report, deidentify=deidentify)
     scans = [scan for item in inputs for scan in scans_in(Path(item))]
-    targets = targets_of(scans, ensure_output_folder(out))
+    if key is not None and not deidentify:
+        raise InputError("--key says which de-identified result is which: it needs --deidentify.")
+    if deidentify:
+        targets = deidentified_targets(scans, Path(out), key)
+    else:
+        targets = targets_of(scans, Path(out))
+    ensure_output_folder(out)
     extra.check(scans)
     # Here, so that a wrong path is refused before torch has been loaded.
     from ynet3d.inference import make_predictor
@@ -106,6 +128,8 @@ def predict_files(
         precision=precision,
         cache=cache,
     )
+    if deidentify and key is not None:
+        write_key(key, scans, targets)
     done: list[FilePrediction] = []
     failed: list[FailedPrediction] = []
     for scan, (name, folder) in zip(scans, targets, strict=True):
@@ -126,8 +150,9 @@ def predict_files(
         except YnetError as error:
             if len(scans) == 1:
                 raise
-            failed.append(FailedPrediction(scan, error))
-            progress.say(f"{scan}: {error} Going on with the next.")
+            shown = name if deidentify else str(scan)
+            failed.append(FailedPrediction(scan, shown, error))
+            progress.say(f"{shown}: {error} Going on with the next.")
     return done, failed
 
 
@@ -156,10 +181,12 @@ def predict_file(
     """
     from ynet3d.devices import explained_memory_errors
 
-    with explained_memory_errors(_ADVICE):
+    hidden = extra.deidentify or not paths_in_notes
+    wording = Wording(name if hidden else str(scan), scan, extra.deidentify)
+    with explained_memory_errors(_ADVICE), _errors_in(wording):
         volume, found = read_ct(scan, series=series, hu_offset=hu_offset)
-        shown = str(scan) if paths_in_notes else name
-        noted = [*notes, *(note.replace(str(scan), shown) for note in found)]
+        wording = wording.of(volume)
+        noted = [*notes, *(wording(note) for note in found)]
         for note in noted:
             progress.say(f"Note: {note}")
         if opened is not None:
@@ -175,8 +202,19 @@ def predict_file(
             folder,
             progress,
             extra=extra,
-            shown=shown,
+            wording=wording,
         )
+
+
+@contextmanager
+def _errors_in(wording: Wording) -> Iterator[None]:
+    """Errors of the scan say no more than its outputs."""
+    try:
+        yield
+    except YnetError as error:
+        if wording.deidentify:
+            error.args = (wording(str(error)), *error.args[1:])
+        raise
 
 
 def _predict_one(
@@ -190,7 +228,7 @@ def _predict_one(
     progress: Progress,
     *,
     extra: ExtraOutputs,
-    shown: str,
+    wording: Wording,
 ) -> FilePrediction:
     started = time.monotonic()
     label = predictor(volume, progress=progress, checked=True)
@@ -198,15 +236,17 @@ def _predict_one(
     doubtful = doubts(label, found, volume)
     for doubt in doubtful:
         progress.say(f"Note: {doubt}")
+    series = volume.metadata.get("SeriesInstanceUID")
     content = {
         "scan": name,
+        **({DEIDENTIFIED: True} if extra.deidentify else {}),
         **found,
         "grid": {
             "shape": list(volume.shape),
             "spacing_mm": [round(size, 6) for size in volume.spacing],
             "orientation": volume.orientation,
         },
-        "series": volume.metadata.get("SeriesInstanceUID"),
+        "series": pseudonym_uid(series) if series and extra.deidentify else series,
         "notes": [*notes, *doubtful],
         "weights": {
             "file": predictor.weights.path.name,
@@ -229,9 +269,8 @@ def _predict_one(
             save_surface(label, staging / "surface.png", title=name, found=found)
             write_lesions_csv(found, staging / "lesions.csv")
             for note in extra.write_with_mask(label, source, staging, content):
-                note = note.replace(str(scan), shown)
-                progress.say(f"Note: {note}")
-                content["notes"].append(note)
+                progress.say(f"Note: {wording(note)}")
+                content["notes"].append(wording(note))
             content["seconds"] = round(time.monotonic() - started, 1)
             write_json(staging / STATISTICS, content)
     except OSError as error:

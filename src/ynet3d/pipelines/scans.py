@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ynet3d.errors import InputError
+from ynet3d.files import write_csv
 from ynet3d.volumes import (
     Phase,
     SeriesSummary,
@@ -103,6 +104,49 @@ def targets_of(scans: Sequence[Path], out: Path) -> list[tuple[str, Path]]:
             "or rename them."
         )
     return [(name, out / name) for name in names]
+
+
+#: Of de-identified results, where there are several.
+_NUMBERED = "scan-{:03d}"
+
+
+def deidentified_targets(
+    scans: Sequence[Path], out: Path, key: Path | None
+) -> list[tuple[str, Path]]:
+    """As `targets_of`, with names that tell nothing: `scan`, or `scan-001`, `scan-002`, ...
+
+    Args:
+        key: where it will be written which scan is which.
+
+    Raises:
+        InputError: nobody would know which is which, or the key would lie among the results or in
+            the place of another.
+    """
+    if len(scans) > 1 and key is None:
+        raise InputError(
+            f"--deidentify gives {len(scans)} scans numbers for names: say with --key FILE where "
+            "to write which is which, outside of the results."
+        )
+    if key is not None:
+        if out.resolve() in key.resolve().parents:
+            raise InputError(f"The key {key} would lie in the results: give a place outside.")
+        if key.exists():
+            raise InputError(f"The key {key} exists: give another name, or remove it.")
+    if len(scans) == 1:
+        return [("scan", out)]
+    names = [_NUMBERED.format(number) for number in range(1, len(scans) + 1)]
+    for name in names:
+        if (out / name).exists():
+            raise InputError(
+                f"{out} holds a {name} already, whose scan may be another: give another folder."
+            )
+    return [(name, out / name) for name in names]
+
+
+def write_key(key: Path, scans: Sequence[Path], targets: Sequence[tuple[str, Path]]) -> None:
+    """Write which name is of which scan."""
+    rows = [(name, os.path.abspath(scan)) for scan, (name, _) in zip(scans, targets, strict=True)]
+    write_csv(key, ("name", "input"), rows)
 
 
 def _twice(names: list[str]) -> list[str]:

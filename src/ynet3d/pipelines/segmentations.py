@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ynet3d.deidentification import pseudonym_uid
 from ynet3d.documents import DocumentError, read_json
 from ynet3d.errors import InputError
 from ynet3d.labels import NUM_CLASSES
-from ynet3d.volumes import Volume, read_label
+from ynet3d.volumes import Volume, list_series, read_label
 
 #: Names of the mask, and of what is known of it, in a folder of `ynet3d predict`.
 SEGMENTATION, STATISTICS = "segmentation.nii.gz", "statistics.json"
+#: In the statistics of a prediction that does not tell whose scan it is of.
+DEIDENTIFIED = "deidentified"
 _NEEDED = ("summary", "liver_ml", "tumour_ml", "tumour_share", "lesion_count", "lesions")
 
 
@@ -57,3 +61,17 @@ def read_statistics(folder: str | Path) -> dict[str, Any] | None:
         )
     result: dict[str, Any] = found
     return result
+
+
+def series_of(content: Mapping[str, Any] | None, scan: str | Path) -> str | None:
+    """The series that a prediction was made from, as `read_volume` takes it; None for any.
+
+    Args:
+        content: of its statistics, where a de-identified series has its pseudonym.
+        scan: where it lies.
+    """
+    series = (content or {}).get("series") or None
+    if content is None or series is None or not content.get(DEIDENTIFIED):
+        return series
+    names = [each.name for each in list_series(scan)]
+    return next((name for name in names if pseudonym_uid(name) == series), series)
