@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import re
+import sqlite3
 import zipfile
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -320,3 +321,28 @@ def test_wording_names_neither_files_nor_parts_of_other_uids() -> None:
     ours = pseudonym_uid("1.2.3.4"), pseudonym_uid("1.2.3")
     assert said == f"scan y is odd, scan too: {ours[0]}, {ours[1]}, 1.2.3.45 and {ours[1]}."
     assert Wording("scan", Path("/a/b"))("/a/b/c of 1.2.3") == "scan/c of 1.2.3"
+
+
+def test_an_archive(
+    weights: Path, patient: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The cases tell nothing; the tables beside them are the key, and know results again."""
+    out = tmp_path / "out"
+    words = ("archive", patient, "-w", weights, *ON, "-o", out, "--dicom", "--deidentify")
+    done = run(capsys, *words)
+    assert done.code == 0, done
+    assert left_in(out / "cases")[0] == "scan-000001"
+    assert told(out / "cases", SECRETS) == {}
+    rows = list(csv.DictReader((out / "manifest.csv").read_text("utf-8").splitlines()))
+    assert {Path(row["input"]).name: row["name"] for row in rows} == {
+        "quxsub-a": "scan-000001",
+        "quxsub-b": "scan-000002",
+    }
+    receipts = [out / "cases" / row["name"] / "archive.json" for row in rows]
+    before = [path.read_bytes() for path in receipts]
+    with sqlite3.connect(out / "manifest.sqlite") as manifest:  # as if killed before it was noted
+        manifest.execute("UPDATE cases SET state = 'waiting'")
+    manifest.close()
+    done = run(capsys, *words)
+    assert done.code == 0, done
+    assert [path.read_bytes() for path in receipts] == before

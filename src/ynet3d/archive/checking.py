@@ -8,7 +8,7 @@ from typing import Any
 
 from ynet3d.archive.manifest import DoneCase, Manifest, State
 from ynet3d.archive.messages import Task
-from ynet3d.archive.results import CASES, RECEIPT, fault_of, read_receipt
+from ynet3d.archive.results import CASES, RECEIPT, fault_of, origin_of, read_receipt
 from ynet3d.archive.storage import Place
 from ynet3d.pipelines.segmentations import SEGMENTATION
 from ynet3d.progress import Progress
@@ -17,7 +17,13 @@ _THREADS = 8
 
 
 def check_results(
-    manifest: Manifest, out: Place, digest: str, *, full: bool, progress: Progress
+    manifest: Manifest,
+    out: Place,
+    digest: str,
+    *,
+    full: bool,
+    salt: str | None = None,
+    progress: Progress,
 ) -> None:
     """Let damaged and missing results be made again, and take up whole ones not known yet.
 
@@ -27,6 +33,7 @@ def check_results(
     Args:
         digest: of the settings, which a result has to fit.
         full: read every file, and compare its checksum; else names and sizes alone.
+        salt: see `origin_of`.
     """
     there: dict[str, dict[str, int]] = defaultdict(dict)
     for path, size in out.inside(CASES).sizes().items():
@@ -50,7 +57,7 @@ def check_results(
         receipt = read_receipt(folder)
         if receipt is None or fault_of(folder, receipt, there[task.name], full=full) is not None:
             return None
-        wanted = {"input": task.input, "series": task.series, "mark": task.mark, "settings": digest}
+        wanted = {**origin_of(task, salt), "settings": digest}
         return receipt if wanted.items() <= receipt.items() else None
 
     done = manifest.done()

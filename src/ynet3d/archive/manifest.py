@@ -25,6 +25,7 @@ MEASURED = (
 )
 _COLUMNS = ("number", "name", "input", "series", "state", "attempts", "worker", *MEASURED, "error")
 
+_NUMBERED = "scan-{:06d}"
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS cases (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE, input TEXT NOT NULL,
@@ -91,25 +92,31 @@ class Manifest:
         """Note something of the whole archive."""
         self._run("INSERT OR REPLACE INTO facts VALUES (?, ?)", name, json.dumps(value))
 
-    def add(self, scans: Iterable[Scan]) -> None:
+    def add(self, scans: Iterable[Scan], *, numbered: bool = False) -> None:
         """Take up scans that are not there yet; one that has changed since is to be made again.
 
         Of equal names, the later ones get a part of their input's checksum.
+
+        Args:
+            numbered: names tell nothing but the place in the manifest.
         """
         known = {
             (row["input"], row["series"]): row
             for row in self._run("SELECT number, input, series, mark FROM cases")
         }
         taken = {row["name"].casefold() for row in self._run("SELECT name FROM cases")}
+        number = self._run("SELECT COALESCE(MAX(number), 0) AS last FROM cases")[0]["last"]
         self._run("BEGIN")
         for scan in scans:
             row = known.get((scan.input, scan.series))
             if row is None:
-                name = _free_name(scan, taken)
+                number += 1
+                name = _NUMBERED.format(number) if numbered else _free_name(scan, taken)
                 taken.add(name.casefold())
                 self._run(
-                    "INSERT INTO cases (name, input, series, mark, state) VALUES (?, ?, ?, ?, ?)",
-                    *(name, scan.input, scan.series, scan.mark, State.WAITING),
+                    "INSERT INTO cases (number, name, input, series, mark, state) "
+                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    *(number, name, scan.input, scan.series, scan.mark, State.WAITING),
                 )
             elif row["mark"] != scan.mark:
                 self._run(

@@ -21,6 +21,7 @@ class ArchiveSettings(BaseModel):
         device, runtime, precision: what the network runs on and in.
         hu_offset: added to every voxel (HU).
         dicom, meshes, report: further outputs of each case.
+        deidentify: results have numbers for names, and do not tell whose scans they are of.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +35,7 @@ class ArchiveSettings(BaseModel):
     dicom: bool = False
     meshes: bool = False
     report: bool = False
+    deidentify: bool = False
 
     def identity(self) -> dict[str, Any]:
         """What results depend on: weights by their content and recipe, not by their paths.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ynet3d.archive.messages import Task
 from ynet3d.archive.storage import Place
 from ynet3d.errors import YnetError
 from ynet3d.files import write_json
@@ -19,6 +21,20 @@ RECEIPT = "archive.json"
 CASES = "cases"
 #: In a local OUT: half-made results, on the same file system.
 WORKING = ".working"
+
+
+def origin_of(task: Task, salt: str | None) -> dict[str, Any]:
+    """What a receipt says of its scan, by which a later run knows the result again.
+
+    Args:
+        salt: of a de-identified archive: all is in one checksum, which nobody can guess at without
+            the manifest that keeps the salt.
+    """
+    origin = {"input": task.input, "series": task.series, "mark": task.mark}
+    if salt is None:
+        return origin
+    told = hmac.new(salt.encode(), json.dumps(origin).encode(), hashlib.sha256)
+    return {"input": told.hexdigest()}
 
 
 def write_receipt(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:

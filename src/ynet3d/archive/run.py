@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tempfile
 import threading
@@ -75,14 +76,16 @@ def predict_archive(
             _agree(manifest, place, identity, again=options.again)
             scans = find_scans(str(archive), leave_out=place)
             first, parts = options.part
-            manifest.add(scans[first - 1 :: parts])
+            manifest.add(scans[first - 1 :: parts], numbered=settings.deidentify)
+            salt = _salt(manifest) if settings.deidentify else None
             manifest.recover()
             if options.retry_failed:
                 manifest.restart([State.FAILED])
-            check_results(manifest, place, digest, full=options.verify == "full", progress=progress)
+            full = options.verify == "full"
+            check_results(manifest, place, digest, full=full, salt=salt, progress=progress)
             copies = _Copies(manifest, place, home)
             copies.make()
-            plan, options = _plan(manifest, place, digest, settings, options)
+            plan, options = _plan(manifest, place, digest, salt, settings, options)
             tally = _work(
                 *(manifest, plan, options, copies), progress=progress, stop=stop, worker=worker
             )
@@ -125,7 +128,12 @@ def _work(
 
 
 def _plan(
-    manifest: Manifest, place: Place, digest: str, settings: ArchiveSettings, options: RunOptions
+    manifest: Manifest,
+    place: Place,
+    digest: str,
+    salt: str | None,
+    settings: ArchiveSettings,
+    options: RunOptions,
 ) -> tuple[WorkerPlan, RunOptions]:
     """As many workers as there is work for, and cores for each."""
     workers = max(1, min(options.workers, manifest.counts()[State.WAITING]))
@@ -137,8 +145,16 @@ def _plan(
         memory_gb=options.memory_gb,
         temp=options.temp,
         cache=options.cache,
+        salt=salt,
     )
     return plan, options.model_copy(update={"workers": workers})
+
+
+def _salt(manifest: Manifest) -> str:
+    """Of this archive's receipts; it lies in the manifest alone."""
+    if manifest.fact("salt") is None:
+        manifest.note("salt", secrets.token_hex(16))
+    return str(manifest.fact("salt"))
 
 
 def _check_reach(out: Place, archive: Place, options: RunOptions) -> None:

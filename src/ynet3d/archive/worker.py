@@ -7,14 +7,14 @@ import shutil
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ynet3d import __version__
 from ynet3d.archive.messages import Kind, Outcome, Task
 from ynet3d.archive.options import ArchiveSettings
-from ynet3d.archive.results import CASES, WORKING, publish, write_receipt
+from ynet3d.archive.results import CASES, WORKING, origin_of, publish, write_receipt
 from ynet3d.archive.storage import Place
 from ynet3d.archive.temporary import own_folder
 from ynet3d.errors import InputError, YnetError
@@ -34,6 +34,7 @@ class WorkerPlan:
     Attributes:
         settings: what decides the results; digest: of their identity.
         out: path or URL of OUT.
+        salt: see `origin_of`.
         threads: of the network; memory_gb: that this process may allocate.
         temp, cache: as of `RunOptions`.
     """
@@ -45,6 +46,7 @@ class WorkerPlan:
     memory_gb: float | None = None
     temp: Path | None = None
     cache: Path | None = None
+    salt: str | None = None
 
 
 class CaseWorker:
@@ -116,7 +118,10 @@ class CaseWorker:
             series=task.series,
             hu_offset=settings.hu_offset,
             extra=ExtraOutputs(
-                dicom=settings.dicom, meshes=settings.meshes, report=settings.report
+                dicom=settings.dicom,
+                meshes=settings.meshes,
+                report=settings.report,
+                deidentify=settings.deidentify,
             ),
             progress=Progress(quiet=True),
         )
@@ -150,7 +155,8 @@ class CaseWorker:
             receipt = write_receipt(
                 folder,
                 {
-                    **asdict(task),
+                    **{"number": task.number, "name": task.name, "attempt": task.attempt},
+                    **origin_of(task, self.plan.salt),
                     "settings": self.plan.digest,
                     "version": __version__,
                     "worker": self.name,

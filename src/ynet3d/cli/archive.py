@@ -34,6 +34,12 @@ def archive(
     ] = False,
     meshes: Meshes = False,
     report: Annotated[bool, typer.Option("--report", help="Write reports too.")] = False,
+    deidentify: Annotated[
+        bool,
+        typer.Option(
+            "--deidentify", help="OUT/cases does not tell whose scans are in it; OUT's tables do."
+        ),
+    ] = False,
     threads: Annotated[
         int | None,
         typer.Option(min=1, help="Of one worker.  [default: this machine's cores shared out]"),
@@ -86,6 +92,7 @@ def archive(
             "dicom": dicom,
             "meshes": meshes,
             "report": report,
+            "deidentify": deidentify,
         },
         options={
             "engine": engine,
