@@ -21,6 +21,8 @@ RECEIPT = "archive.json"
 CASES = "cases"
 #: In a local OUT: half-made results, on the same file system.
 WORKING = ".working"
+#: Kind of the temporary folders of runs and workers.
+TEMPORARY = "ynet3d-archive"
 
 
 def origin_of(task: Task, salt: str | None) -> dict[str, Any]:

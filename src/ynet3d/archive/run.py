@@ -18,16 +18,16 @@ from ynet3d.archive.engines import make_engine
 from ynet3d.archive.inventory import find_scans
 from ynet3d.archive.manifest import Manifest, State
 from ynet3d.archive.options import ArchiveSettings, RunOptions, digest_of
-from ynet3d.archive.results import CASES, RECEIPT, WORKING
+from ynet3d.archive.results import CASES, RECEIPT, TEMPORARY, WORKING
 from ynet3d.archive.scheduler import Scheduler, Tally
 from ynet3d.archive.storage import Place
 from ynet3d.archive.summary import Summary, summarise
-from ynet3d.archive.temporary import own_folder, sweep
 from ynet3d.archive.worker import CaseWorker, WorkerPlan
 from ynet3d.errors import InputError
 from ynet3d.files import ensure_output_folder, write_json
 from ynet3d.pipelines.extra_outputs import ExtraOutputs
 from ynet3d.progress import Progress
+from ynet3d.temporary import own_folder, sweep
 
 MANIFEST, TABLE, SUMMARY = "manifest.sqlite", "manifest.csv", "summary.json"
 _LOCK = ".lock"
@@ -123,7 +123,8 @@ def _work(
     finally:
         engine.close()
         copies.make()
-        sweep(options.temp or Path(tempfile.gettempdir()))  # what killed workers have left
+        # What killed workers have left.
+        sweep(options.temp or Path(tempfile.gettempdir()), TEMPORARY)
     return scheduler.tally
 
 
@@ -226,7 +227,7 @@ def _home(out: Place, options: RunOptions) -> Iterator[Path]:
             finally:
                 shutil.rmtree(folder / WORKING, ignore_errors=True)
         return
-    folder = own_folder(options.temp or Path(tempfile.gettempdir()))
+    folder = own_folder(options.temp or Path(tempfile.gettempdir()), TEMPORARY)
     try:
         if out.inside(MANIFEST).info() is not None:
             (folder / MANIFEST).write_bytes(out.inside(MANIFEST).read() or b"")

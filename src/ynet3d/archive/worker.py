@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from ynet3d import __version__
 from ynet3d.archive.messages import Kind, Outcome, Task
 from ynet3d.archive.options import ArchiveSettings
-from ynet3d.archive.results import CASES, WORKING, origin_of, publish, write_receipt
+from ynet3d.archive.results import CASES, TEMPORARY, WORKING, origin_of, publish, write_receipt
 from ynet3d.archive.storage import Place
-from ynet3d.archive.temporary import own_folder
 from ynet3d.errors import InputError, YnetError
 from ynet3d.hardware import peak_process_bytes
 from ynet3d.progress import Progress
+from ynet3d.temporary import own_folder
 
 if TYPE_CHECKING:
     from ynet3d.inference import Predictor, TwoStagePredictor
@@ -65,8 +65,8 @@ class CaseWorker:
             temp = self.plan.temp or Path(tempfile.gettempdir())
             # Beside the results where that is possible: bringing them to their place is a renaming.
             local = self._out.local
-            self._folder = own_folder(temp if local is None else local / WORKING)
-            self._temp = self._folder if local is None else own_folder(temp)
+            self._folder = own_folder(temp if local is None else local / WORKING, TEMPORARY)
+            self._temp = self._folder if local is None else own_folder(temp, TEMPORARY)
             self.load_network()
         except MemoryError:
             return Outcome(Kind.UNUSABLE, _out_of_memory(self.plan.memory_gb, "The network"))

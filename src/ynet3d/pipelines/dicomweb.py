@@ -21,6 +21,7 @@ from ynet3d.pipelines.dicomweb_storing import objects_in
 from ynet3d.pipelines.extra_outputs import ExtraOutputs
 from ynet3d.pipelines.prediction import FilePrediction, predict_files
 from ynet3d.progress import Progress
+from ynet3d.temporary import used_folder
 
 if TYPE_CHECKING:
     from ynet3d.inference.ensemble import OneOrMore
@@ -121,13 +122,16 @@ def _fetch_and_predict(
     home: Path,
     predict: Callable[..., tuple[list[FilePrediction], Any]],
 ) -> FilePrediction:
-    """Write the results of the chosen series into `home`; nothing of the scan stays."""
+    """Write the results of the chosen series into `home`; nothing of the scan stays.
+
+    What a killed run has left of its scan there is taken away, too.
+    """
     from ynet3d.pacs.fetching import fetch
 
     try:
         # Beside the results, because a temporary folder may lie in memory.
-        with tempfile.TemporaryDirectory(prefix=".fetched-", dir=home) as temporary:
-            scan = Path(temporary) / (chosen.summary.uid or chosen.study)
+        with used_folder(home, ".fetched") as temporary:
+            scan = temporary / (chosen.summary.uid or chosen.study)
             scan.mkdir()
             fetch(pacs, chosen, scan)
             try:
