@@ -4,7 +4,7 @@ BIN := .venv/bin
 DATA ?= ../shared/data
 DEMO ?=
 
-.PHONY: demo test test-slow viewer lint real experiment bench fuzz install clean
+.PHONY: demo test test-slow viewer lint real experiment bench fuzz fuzz-guided install clean
 
 demo: install
 	$(BIN)/ynet3d demo --out demo $(DEMO)
@@ -43,6 +43,12 @@ FUZZ ?= --inputs 12000 --minutes 20 --jobs 2
 fuzz: install
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m fuzzing run --out fuzz $(FUZZ)
 
+# The same judges, inputs grown by what they reach in our code: atheris (Linux), which is not among what `make install` installs.
+GUIDED ?= --minutes 18
+fuzz-guided: install
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[fuzz]"
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m fuzzing.guided --out fuzz-guided $(GUIDED)
+
 # This machine's ceilings, and this software against them: under 30 minutes on two cores.
 bench: install
 	$(BIN)/ynet3d bench --out bench
@@ -57,4 +63,4 @@ install: .venv/.installed
 	touch $@
 
 clean:
-	rm -rf .venv bench demo fuzz real experiment build src/*.egg-info
+	rm -rf .venv bench demo fuzz fuzz-guided real experiment build src/*.egg-info
