@@ -173,7 +173,7 @@ def _predict_with_shipped(
     predicted, _ = predict_files([scan], folder, device=device, progress=progress)
     scored = _score(predicted[0], unseen, out)
     name = f"{scored.row.case} by {default_weights()}"
-    row = replace(scored.row, case=name, remark="weights of this package; not in the means")
+    row = replace(scored.row, case=name, remark="not in the means")
     return replace(scored, row=row, pictures=replace(scored.pictures, name=name))
 
 
