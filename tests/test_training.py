@@ -130,7 +130,7 @@ def test_it_learns(cases: tuple[Case, ...], tmp_path: Path) -> None:
     assert metrics["dice_tumour"] > 0.5
 
 
-@pytest.mark.parametrize("step", [1, 3, 4, 8])
+@pytest.mark.parametrize("step", [1, 3, 4, 6, 8])
 def test_resumed_runs_repeat_an_uninterrupted_one(
     data: TrainingData, tmp_path: Path, step: int
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ynet3d.labels import Label
 from ynet3d.preprocessing import PreparedCase, load_prepared, store_prepared
 from ynet3d.preprocessing.augmentation import Augmenter
 from ynet3d.recipes import Recipe, Training
+from ynet3d.training.distributed import Group
 from ynet3d.training.sampling import Sampler
 from ynet3d.training.schedule import Schedule
 
@@ -49,6 +51,17 @@ def sampler(chosen: Recipe, cases: int = 3, *, tumour: bool = True) -> Sampler:
 
 def epoch_of(made: Sampler, epoch: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
     return [made.batch(epoch, step) for step in range(made.steps_per_epoch)]
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_processes_see_together_what_one_sees(size: int) -> None:
+    """Also where a batch has fewer samples than there are processes."""
+    made = sampler(recipe())
+    groups = [Group(rank, size, torch.device("cpu")) for rank in range(size)]
+    others = [epoch_of(replace(made, part=group.part), 1) for group in groups]
+    for step, (image, label) in enumerate(epoch_of(made, 1)):
+        assert torch.equal(torch.cat([batches[step][0] for batches in others]), image)
+        assert torch.equal(torch.cat([batches[step][1] for batches in others]), label)
 
 
 def test_an_epoch_takes_every_case_equally_often() -> None:

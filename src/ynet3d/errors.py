@@ -35,6 +35,10 @@ class InputError(YnetError):
     exit_code = 2
 
 
+class AlreadyToldError(YnetError):
+    """Something failed, and another process has said it: this one ends without a word."""
+
+
 class MissingExtraError(YnetError):
     """An optional part is not installed."""
 

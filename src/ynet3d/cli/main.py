@@ -36,7 +36,7 @@ from ynet3d.cli import (
     tuning,
     weights,
 )
-from ynet3d.errors import YnetError
+from ynet3d.errors import AlreadyToldError, YnetError
 
 app = typer.Typer(
     name="ynet3d",
@@ -94,6 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in words
     try:
         app(args=[word for word in words if word != "--debug"])
+    except AlreadyToldError as error:
+        raise SystemExit(error.exit_code) from None
     except YnetError as error:
         _fail(str(error), error.exit_code)
     except MemoryError:

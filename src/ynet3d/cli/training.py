@@ -52,31 +52,38 @@ def train(
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Train a network on labelled scans."""
+    """Train a network on labelled scans.
+
+    On several GPUs or machines: torchrun --no-python --nproc-per-node 4 ynet3d train ...
+    """
     from ynet3d.pipelines.training import train_on_dataset
     from ynet3d.progress import Progress
+    from ynet3d.training.distributed import joined
 
-    result = train_on_dataset(
-        data,
-        out,
-        recipe=recipe,
-        network=network,
-        changes=changes or [],
-        split_file=split,
-        fold=fold,
-        on_all=on_all,
-        kind=kind,
-        labels=labels,
-        licence=licence,
-        resume=resume,
-        start=start,
-        member=member,
-        cache=cache,
-        masks=masks,
-        leave_masks=leave_masks or [],
-        device=device,
-        progress=Progress(quiet=quiet),
-    )
+    with joined(device) as group:
+        result = train_on_dataset(
+            data,
+            out,
+            recipe=recipe,
+            network=network,
+            changes=changes or [],
+            split_file=split,
+            fold=fold,
+            on_all=on_all,
+            kind=kind,
+            labels=labels,
+            licence=licence,
+            resume=resume,
+            start=start,
+            member=member,
+            cache=cache,
+            masks=masks,
+            leave_masks=leave_masks or [],
+            group=group,
+            progress=Progress(quiet=quiet),
+        )
+    if not group.first:
+        return  # the first process tells
     if not result.finished:
         typer.echo(
             f"Stopped after {result.epochs} epochs; go on with the same command and --resume."

@@ -16,6 +16,7 @@ from ynet3d.progress import Progress
 from ynet3d.recipes import Recipe, load_recipe
 from ynet3d.synthesis import MaskSource, find_masks
 from ynet3d.training import TrainingData, TrainingResult, check_run, train
+from ynet3d.training.distributed import Group, alone
 from ynet3d.training.log import read_recipe
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def train_on_dataset(
     masks: Path | None = None,
     leave_masks: Sequence[str] = (),
     device: str = "auto",
+    group: Group | None = None,
     progress: Progress | None = None,
 ) -> TrainingResult:
     """Train on the training part of a data set's split, validate on its validation part.
@@ -54,13 +56,16 @@ def train_on_dataset(
     trained on, none validates. `masks`: a data set whose masks wholly synthetic samples are made
     of, less the patients named in `leave_masks` and those of the split's other cases. `start`:
     weights to begin with, instead of random ones; `member`: which network of several, from 1.
+    `group`: the processes that train together, each of which calls this with the same arguments.
 
     Raises:
         InputError: data set, split, recipe or folder cannot be used.
     """
+    group = group or alone(device)
     dataset = open_dataset(dataset_path, kind=kind, labels=labels)
     chosen = _recipe(out, recipe, network, changes, resume)
-    ensure_output_folder(out)
+    if group.first:
+        ensure_output_folder(out)
     stored = out / SPLIT_FILE
     earlier = read_split(stored, dataset=dataset) if resume and stored.is_file() else None
     split = _split(dataset, split_file, fold, earlier, chosen.training.seed, on_all=on_all)
@@ -84,18 +89,19 @@ def train_on_dataset(
         started_from=_started_from(out, before, resume),
     )
     check_run(data, out, chosen, resume=resume)  # before the split of a run is overwritten
-    write_split(split, stored)
-    if before is not None:
+    if group.first:
+        write_split(split, stored)
+    if group.first and before is not None:
         write_json(out / _START, before.as_json())
     return train(
         data,
         out,
         chosen,
-        device=device,
+        group=group,
         resume=resume,
         start=None if before is None else before.weights,
         cache=cache,
-        progress=progress,
+        progress=progress if group.first else Progress(quiet=True),
     )
 
 

@@ -143,7 +143,10 @@ class Training(_Frozen):
 
     epochs: PositiveInt = 500
     minutes: PositiveFloat | None = None  # ends the run (annealed) even if epochs are left
-    batch_size: PositiveInt = 1
+    batch_size: PositiveInt = 1  # of a step: of all processes and passes together
+    #: At most so many samples go through the network at once; the rest of a process's part of the
+    #: batch goes in further passes whose gradients add up. None: all at once.
+    micro_batch_size: PositiveInt | None = None
     learning_rate: PositiveFloat = 1e-4
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     warmup_steps: Annotated[int, Field(ge=0)] = 0

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ynet3d.datasets import Case
+from ynet3d.preprocessing import CaseCache, PreparedCase
 from ynet3d.progress import Progress
 from ynet3d.recipes import Recipe
 from ynet3d.synthesis import MaskSource, TissueMap, prepare_maps
+from ynet3d.training.distributed import Group
 
 
 @dataclass(frozen=True)
@@ -56,3 +58,15 @@ def synthesis_maps(
         return []
     sources = data.masks or [MaskSource(case.name, case=case) for case in data.training]
     return prepare_maps(sources, cache, progress=progress)
+
+
+def prepared(
+    store: CaseCache, cases: Sequence[Case], group: Group, progress: Progress, *, title: str
+) -> list[PreparedCase]:
+    """All `cases`, in order, from the cache or made now.
+
+    Each process of a group begins with its own part, and so finds most of the rest made by others.
+    """
+    first = group.part(len(cases)).start
+    found = store.prepare([*cases[first:], *cases[:first]], progress=progress, title=title)
+    return [*found[len(cases) - first :], *found[: len(cases) - first]]

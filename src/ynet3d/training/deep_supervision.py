@@ -5,6 +5,7 @@ Lee et al. 2015, "Deeply-supervised nets"; which stages and weights: Isensee et 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,12 +74,23 @@ class DeepSupervision(nn.Module):
         label: torch.Tensor,
     ) -> torch.Tensor:
         """Mean of `loss` at full and the coarser resolutions, with weights 1, 1/2, 1/4, ..."""
-        values, weights = [loss(logits.float(), label)], [1.0]
+        return self.mean([loss(*pair) for pair in self.pairs(logits, coarse, label)])
+
+    def pairs(
+        self, logits: torch.Tensor, coarse: list[torch.Tensor], label: torch.Tensor
+    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Logits (float32) and label of full resolution and of each coarser one."""
+        pairs = [(logits.float(), label)]
         for stage, smaller in zip(self._stages, coarse, strict=True):
             target = nearest_label(label, stage.factor)
             depth, height, width = target.shape[2:]  # without the network's padding
-            values.append(loss(smaller[:, :, :depth, :height, :width].float(), target))
-            weights.append(weights[-1] / 2)
+            pairs.append((smaller[:, :, :depth, :height, :width].float(), target))
+        return pairs
+
+    @staticmethod
+    def mean(values: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Mean of losses from the finest resolution on, with weights 1, 1/2, 1/4, ..."""
+        weights = [0.5**index for index in range(len(values))]
         total = sum(weights)
         return torch.stack([v * (w / total) for v, w in zip(values, weights, strict=True)]).sum()
 

@@ -59,7 +59,7 @@ class RunLog:
         save_curves(history, self._folder / CURVES)
         self._write_events(history[-1])
 
-    def write_result(self, state: RunState, device: torch.device) -> None:
+    def write_result(self, state: RunState, device: torch.device, *, processes: int = 1) -> None:
         """Write run.json, which says that the run is finished and what it took."""
         content = {
             "epochs": state.epoch,
@@ -67,6 +67,7 @@ class RunLog:
             "best_validation_dice": round(state.best, 4) if state.best >= 0 else None,
             "peak_memory_bytes": state.peak_memory_bytes,
             "device": str(device),
+            "processes": processes,
             "threads": torch.get_num_threads(),
         }
         write_json(self._folder / RESULT, content)

@@ -14,28 +14,28 @@ import torch
 
 from ynet3d.devices import (
     channels_last,
-    choose_device,
     explained_memory_errors,
     keep_freed_memory,
     peak_memory_bytes,
 )
-from ynet3d.errors import InputError, YnetError
+from ynet3d.errors import YnetError
 from ynet3d.networks import checkpoint_activations
-from ynet3d.preprocessing import CaseCache, PreparedCase
+from ynet3d.preprocessing import CaseCache
 from ynet3d.preprocessing.augmentation import Augmenter
 from ynet3d.progress import Progress, Task
 from ynet3d.recipes import Recipe
 from ynet3d.stopping import stop_on_signals
 from ynet3d.training.averaging import copy_of, follow
-from ynet3d.training.checkpoint import FILE as CHECKPOINT
 from ynet3d.training.checkpoint import RunState, load_checkpoint, save_checkpoint
-from ynet3d.training.data import TrainingData, TrainingResult, synthesis_maps
+from ynet3d.training.data import TrainingData, TrainingResult, prepared, synthesis_maps
 from ynet3d.training.deep_supervision import DeepSupervision
-from ynet3d.training.log import RECIPE, RunLog, read_recipe, write_recipe
+from ynet3d.training.distributed import Group, alone
+from ynet3d.training.log import RECIPE, RunLog, write_recipe
 from ynet3d.training.loss import make_loss
 from ynet3d.training.sampling import Sampler
 from ynet3d.training.schedule import Schedule
-from ynet3d.training.step import gradient_step, wants_checkpoints
+from ynet3d.training.starting import check_agreement, check_run, check_sharing
+from ynet3d.training.step import make_step, samples_at_once, wants_checkpoints
 from ynet3d.training.validation import NO_VALIDATION, RULE, validate
 from ynet3d.weights import Weights, initial_network, save_weights
 from ynet3d.weights.widening import widened
@@ -50,6 +50,7 @@ def train(
     recipe: Recipe,
     *,
     device: str = "auto",
+    group: Group | None = None,
     resume: bool = False,
     start: Weights | None = None,
     cache: Path | None = None,
@@ -58,6 +59,8 @@ def train(
     """Train into `folder`: best and last weights, checkpoint, log.csv, curves.png, recipe.yaml.
 
     Args:
+        device: of this process, if it is alone.
+        group: the processes that train together, each of which calls this; the first one writes.
         cache: where preprocessed cases are kept, by default in `folder`.
         resume: go on from the checkpoint in `folder`, with the same numbers as if never stopped.
         start: weights to begin with, instead of random ones.
@@ -68,12 +71,14 @@ def train(
     """
     progress = progress or Progress()
     check_run(data, folder, recipe, resume=resume)
+    group = group or alone(device)
     with explained_memory_errors(_ADVICE):
-        run = _Run(data, folder, recipe, choose_device(device), progress, start)
+        run = _Run(data, folder, recipe, group, progress, start)
         run.load(cache or folder / "cache")
     if resume:
         run.restore()
-    else:
+    check_agreement(data, recipe, run.state, group)
+    if group.first and not resume:
         write_recipe(folder / RECIPE, recipe)
     with explained_memory_errors(_ADVICE), stop_on_signals() as stop:
         finished = run.go(stop)
@@ -94,12 +99,13 @@ class _Run:
         data: TrainingData,
         folder: Path,
         recipe: Recipe,
-        device: torch.device,
+        group: Group,
         progress: Progress,
         start: Weights | None,
     ) -> None:
         self.data, self.folder, self.recipe = data, folder, recipe
-        self.device, self.progress = device, progress
+        self.group, self.device, self.progress = group, group.device, progress
+        device = self.device
         if device.type == "cpu":
             keep_freed_memory()
         options = recipe.training
@@ -108,6 +114,7 @@ class _Run:
         if start is not None:
             before = start.network.state_dict()
             network.load_state_dict(widened(before, network, seed=options.seed))
+        check_sharing(network, recipe, group)
         self.network = channels_last(network, device)
         self.average = copy_of(self.network) if options.ema_decay else None
         self.supervision: DeepSupervision | None = None
@@ -125,18 +132,18 @@ class _Run:
     def load(self, cache: Path) -> None:
         """Preprocess the cases, or take them from the cache."""
         store = CaseCache(cache, self.recipe.preprocessing)
-        cases = store.prepare(
-            self.data.training, progress=self.progress, title="Preparing training cases"
-        )
-        self.validation: list[PreparedCase] = store.prepare(
-            self.data.validation, progress=self.progress, title="Preparing validation cases"
+        data, group, progress = self.data, self.group, self.progress
+        cases = prepared(store, data.training, group, progress, title="Preparing training cases")
+        self.validation = prepared(
+            store, data.validation, group, progress, title="Preparing validation cases"
         )
         size = self.recipe.patches.size if self.recipe.patches else cases[0].image.shape
-        if wants_checkpoints(self.recipe, size, self.device):
+        at_once = samples_at_once(self.recipe.training, self.group)
+        if wants_checkpoints(self.recipe, size, self.device, samples=at_once):
             checkpoint_activations(self.network)
         augmenter = Augmenter(self.recipe.augmentation, size=size)
         maps = synthesis_maps(self.data, cache, self.recipe, self.progress)
-        self.sampler = Sampler(cases, self.recipe, augmenter, maps)
+        self.sampler = Sampler(cases, self.recipe, augmenter, maps, self.group.part)
         self.total_steps = self.recipe.training.epochs * self.sampler.steps_per_epoch
         self.schedule = Schedule(self.recipe.training, self.total_steps)
 
@@ -145,6 +152,9 @@ class _Run:
         self.state = load_checkpoint(
             self.folder, self.network, self.optimiser, self.average, self.supervision
         )
+        # The run may have been stopped between the last step of an epoch and its row in the log.
+        before = max(0, self._step_number - 1)
+        self._set_learning_rate(self.schedule.learning_rate(before, self.state.seconds))
         self.progress.say(
             f"Resuming after {self.state.epoch} epochs and {self.state.step} steps of the next."
         )
@@ -152,12 +162,16 @@ class _Run:
     def go(self, stop: threading.Event) -> bool:
         """Train to the end; False if `stop` was set on the way."""
         self.progress.say(RULE if self.validation else NO_VALIDATION)
+        self.gradients = make_step(
+            self.network, self.loss, self.recipe.training, self.supervision, self.group
+        )
         with self.progress.task("Training", total=self.total_steps, done=self._step_number) as task:
             while not self._over:
                 if not self._epoch(stop, task):
                     self.save()
                     return False
-        self.log.write_result(self.state, self.device)
+        if self.group.first:
+            self.log.write_result(self.state, self.device, processes=self.group.size)
         return True
 
     @property
@@ -170,6 +184,8 @@ class _Run:
 
     def save(self) -> None:
         """Write the checkpoint."""
+        if not self.group.first:
+            return
         peak = peak_memory_bytes(self.device)
         self.state.peak_memory_bytes = max(self.state.peak_memory_bytes, peak)
         save_checkpoint(
@@ -186,10 +202,11 @@ class _Run:
             state.loss_sum += loss
             task.advance(note=self._note())
             now = time.monotonic()
-            state.seconds, started = state.seconds + now - started, now
+            seconds, started = state.seconds + now - started, now
+            state.seconds, stopping = self.group.agreed(seconds, stop.is_set())
             if self._over:
                 break
-            if stop.is_set():
+            if stopping:
                 return False
             if now - saved > _SECONDS_BETWEEN_CHECKPOINTS:
                 self.save()
@@ -204,12 +221,14 @@ class _Run:
         last = self._over
         if last or (state.epoch + 1) % self.recipe.training.validate_every == 0:
             row |= self._keep()
-        state.seconds += time.monotonic() - started
+        seconds = state.seconds + time.monotonic() - started
+        state.seconds, stopping = self.group.agreed(seconds, stop.is_set())
         state.history.append(row | {"seconds": round(state.seconds, 1)})
         state.epoch, state.step, state.loss_sum = state.epoch + 1, 0, 0.0
         self.save()
-        self.log.write(state.history)
-        return not stop.is_set() or last
+        if self.group.first:
+            self.log.write(state.history)
+        return not stopping or last
 
     def _batches(self, epoch: int, first: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Batches of the epoch from step `first`; made beside the computing, if on a GPU."""
@@ -228,18 +247,8 @@ class _Run:
     def _step(self, image: torch.Tensor, label: torch.Tensor) -> float:
         options = self.recipe.training
         number = self._step_number
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.schedule.learning_rate(number, self.state.seconds)
-        value, norm = gradient_step(
-            self.network,
-            self.loss,
-            image,
-            label,
-            device=self.device,
-            mixed=options.mixed_precision,
-            gradient_clip=options.gradient_clip,
-            supervision=self.supervision,
-        )
+        self._set_learning_rate(self.schedule.learning_rate(number, self.state.seconds))
+        value, norm = self.gradients(image, label)
         if not (math.isfinite(value) and math.isfinite(norm)):
             # Before the step: the weights, and so every checkpoint, stay finite.
             raise YnetError(
@@ -254,6 +263,10 @@ class _Run:
             follow(self.average, self.network, decay)
         return value
 
+    def _set_learning_rate(self, rate: float) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+
     def _keep(self) -> dict[str, float]:
         """Save the averaged weights as "last", and as "best" if no others did better; their Dice.
 
@@ -266,7 +279,9 @@ class _Run:
         about: dict[str, Any] = {"on": NO_VALIDATION}
         score = self.state.best
         if self.validation:
-            scores = validate(self.network, self.validation, self.recipe, device=self.device)
+            scores = validate(
+                self.network, self.validation, self.recipe, device=self.device, group=self.group
+            )
             about = {
                 "on": f"{len(self.validation)} validation cases, network grid",
                 "rule": RULE,
@@ -277,7 +292,7 @@ class _Run:
             self.state.best = score
             names.append("best")
         rounded = {name: round(value, 4) for name, value in scores.items()}
-        for name in names:
+        for name in names if self.group.first else []:
             save_weights(
                 self.folder / f"{name}.safetensors",
                 self.network.state_dict(),
@@ -295,30 +310,3 @@ class _Run:
             if row["dice_liver"] is not None:
                 return f"{text}, Dice liver {row['dice_liver']:.3f} tumour {row['dice_tumour']:.3f}"
         return text
-
-
-def check_run(data: TrainingData, folder: Path, recipe: Recipe, *, resume: bool) -> None:
-    """Make sure that this training can start, or be resumed, in `folder`.
-
-    Raises:
-        InputError: no cases, a run is there already, or `recipe` differs from that of the run.
-    """
-    if not data.training:
-        raise InputError(f"The data set {data.name} has no training cases: check the split.")
-    if not data.validation and not data.on_all:
-        raise InputError(
-            f"The data set {data.name} has no validation cases: check the split, or train on all "
-            "cases on purpose (--all)."
-        )
-    if resume:
-        stored = read_recipe(folder)
-        if stored != recipe:
-            raise InputError(
-                f"The run {folder} was started with another recipe than the one given: resume "
-                "without --recipe, --network and --set, or train into a new folder."
-            )
-    elif (folder / CHECKPOINT).exists():
-        raise InputError(
-            f"The folder {folder} holds a run already: add --resume to go on with it, or give "
-            "another folder."
-        )

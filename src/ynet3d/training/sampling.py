@@ -5,7 +5,7 @@ No state is carried from step to step, so a resumed run sees the samples of an u
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -32,6 +32,7 @@ class Sampler:
     recipe: Recipe
     augmenter: Augmenter
     maps: Sequence[TissueMap] = ()  # what wholly synthetic samples are made of
+    part: Callable[[int], range] = range  # of so many samples of a batch, those of this process
 
     @property
     def steps_per_epoch(self) -> int:
@@ -44,17 +45,21 @@ class Sampler:
         return len(self.cases) * (patches.per_case if patches else 1)
 
     def batch(self, epoch: int, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Image (N, 1, D, H, W) float32 and label (N, 1, D, H, W) uint8 of one step."""
+        """Image (N, 1, D, H, W) float32 and label (N, 1, D, H, W) uint8 of one step.
+
+        Of the batch only this process's part, which may be empty (N = 0) in a last, smaller batch.
+        """
         seed = self.recipe.training.seed
         count, size = self._samples_per_epoch, self.recipe.training.batch_size
         order = np.random.default_rng([seed, epoch]).permutation(count)
-        images, labels = zip(
-            *(
-                self._sample(int(index) % len(self.cases), [seed, epoch, int(index)])
-                for index in order[step * size : (step + 1) * size]
-            ),
-            strict=True,
-        )
+        batch = order[step * size : (step + 1) * size]
+        mine = [int(batch[position]) for position in self.part(len(batch))]
+        samples = [self._sample(index % len(self.cases), [seed, epoch, index]) for index in mine]
+        if not samples:
+            patches = self.recipe.patches
+            shape = patches.size if patches else self.cases[0].image.shape
+            return torch.empty(0, 1, *shape), torch.empty(0, 1, *shape, dtype=torch.uint8)
+        images, labels = zip(*samples, strict=True)
         return torch.stack(images), torch.stack(labels)
 
     def _sample(self, index: int, seed: list[int]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -14,6 +14,7 @@ from ynet3d.inference.runtimes import TorchForward
 from ynet3d.labels import Label
 from ynet3d.preprocessing import PreparedCase
 from ynet3d.recipes import Recipe
+from ynet3d.training.distributed import Group
 
 #: Said in the log. Cases without tumour are left out of the mean, or weights that never find one
 #: would look good and be kept.
@@ -21,6 +22,9 @@ RULE = (
     "Validation Dice is the mean over the validation cases on the network grid, for tumour over "
     "those that have one (if none has: 1 for each case in which none is predicted, else 0)."
 )
+
+#: Of what Dice is told, and the lowest label that belongs to it.
+_LOWEST = {"dice_liver": Label.LIVER, "dice_tumour": Label.TUMOUR}
 
 NO_VALIDATION = "No validation cases: all were trained on, and the last weights are kept."
 
@@ -31,21 +35,29 @@ def validate(
     recipe: Recipe,
     *,
     device: torch.device,
+    group: Group | None = None,
 ) -> dict[str, float]:
-    """Mean Dice of the liver (labels 1 and 2) and of tumour over `cases`; `RULE` applies."""
+    """Mean Dice of the liver (labels 1 and 2) and of tumour over `cases`; `RULE` applies.
+
+    The processes of `group` share the cases, and all have the same means.
+    """
     network.eval()
-    scores: dict[str, list[tuple[bool, float]]] = {"dice_liver": [], "dice_tumour": []}
+    found = torch.zeros(len(cases), len(_LOWEST), 2, dtype=torch.float64)  # has the class, its Dice
     forward = TorchForward(network, device, mixed=recipe.training.mixed_precision)
-    for case in cases:
+    for index in range(len(cases)) if group is None else group.part(len(cases)):
+        case = cases[index]
         logits = network_logits(forward, case.image, recipe)
         predicted, label = logits.argmax(0).numpy(), case.label
-        for name, lowest in (("dice_liver", Label.LIVER), ("dice_tumour", Label.TUMOUR)):
+        for column, lowest in enumerate(_LOWEST.values()):
             counts = confusion(predicted >= lowest, label >= lowest)
-            scores[name].append((counts.reference > 0, dice(counts)))
-    return {name: _mean(values) for name, values in scores.items()}
+            found[index, column, 0] = counts.reference > 0
+            found[index, column, 1] = dice(counts)
+    if group is not None:
+        found = group.total(found)
+    return {name: _mean(found[:, column].tolist()) for column, name in enumerate(_LOWEST)}
 
 
-def _mean(scores: Sequence[tuple[bool, float]]) -> float:
+def _mean(scores: Sequence[Sequence[float]]) -> float:
     """Over the cases whose reference has the class, over all if none has."""
     having = [dice for has, dice in scores if has]
     return float(np.mean(having or [dice for _, dice in scores]))
