@@ -46,16 +46,24 @@ class Sampler:
     def batch(self, epoch: int, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Image (N, 1, D, H, W) float32 and label (N, 1, D, H, W) uint8 of one step."""
         seed = self.recipe.training.seed
-        count, size = self._samples_per_epoch, self.recipe.training.batch_size
-        order = np.random.default_rng([seed, epoch]).permutation(count)
         images, labels = zip(
             *(
-                self._sample(int(index) % len(self.cases), [seed, epoch, int(index)])
-                for index in order[step * size : (step + 1) * size]
+                self._sample(index % len(self.cases), [seed, epoch, index])
+                for index in self._indices(epoch, step)
             ),
             strict=True,
         )
         return torch.stack(images), torch.stack(labels)
+
+    def cases_of(self, epoch: int, step: int) -> list[str]:
+        """The names of the cases that the batch of one step is made of."""
+        return [self.cases[index % len(self.cases)].name for index in self._indices(epoch, step)]
+
+    def _indices(self, epoch: int, step: int) -> list[int]:
+        size = self.recipe.training.batch_size
+        generator = np.random.default_rng([self.recipe.training.seed, epoch])
+        order = generator.permutation(self._samples_per_epoch)
+        return [int(index) for index in order[step * size : (step + 1) * size]]
 
     def _sample(self, index: int, seed: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         case, generator = self.cases[index], np.random.default_rng(seed)

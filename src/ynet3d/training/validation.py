@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -31,13 +31,17 @@ def validate(
     recipe: Recipe,
     *,
     device: torch.device,
+    after_window: Callable[[int], None] | None = None,
 ) -> dict[str, float]:
-    """Mean Dice of the liver (labels 1 and 2) and of tumour over `cases`; `RULE` applies."""
+    """Mean Dice of the liver (labels 1 and 2) and of tumour over `cases`; `RULE` applies.
+
+    `after_window`: see `network_logits`; what it raises ends the validation.
+    """
     network.eval()
     scores: dict[str, list[tuple[bool, float]]] = {"dice_liver": [], "dice_tumour": []}
     forward = TorchForward(network, device, mixed=recipe.training.mixed_precision)
     for case in cases:
-        logits = network_logits(forward, case.image, recipe)
+        logits = network_logits(forward, case.image, recipe, after_window=after_window)
         predicted, label = logits.argmax(0).numpy(), case.label
         for name, lowest in (("dice_liver", Label.LIVER), ("dice_tumour", Label.TUMOUR)):
             counts = confusion(predicted >= lowest, label >= lowest)
