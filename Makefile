@@ -4,7 +4,7 @@ BIN := .venv/bin
 DATA ?= ../shared/data
 DEMO ?=
 
-.PHONY: demo test test-slow viewer lint real experiment bench fuzz install clean
+.PHONY: demo test test-slow viewer lint real experiment bench fuzz faults install clean
 
 demo: install
 	$(BIN)/ynet3d demo --out demo $(DEMO)
@@ -43,6 +43,11 @@ FUZZ ?= --inputs 12000 --minutes 20 --jobs 2
 fuzz: install
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m fuzzing run --out fuzz $(FUZZ)
 
+# Kills, full disks, spoilt bytes, little memory, for 20 minutes at most: docs/reliability.md.
+FAULTS ?= --minutes 20
+faults: install
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m faults run --out faults $(FAULTS)
+
 # This machine's ceilings, and this software against them: under 30 minutes on two cores.
 bench: install
 	$(BIN)/ynet3d bench --out bench
@@ -57,4 +62,4 @@ install: .venv/.installed
 	touch $@
 
 clean:
-	rm -rf .venv bench demo fuzz real experiment build src/*.egg-info
+	rm -rf .venv bench demo faults fuzz real experiment build src/*.egg-info
