@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,9 +26,9 @@ _OUT_OF_MEMORY = "Out of memory"
 
 def prediction(task: Task) -> Iterator[Outcome]:
     """Windows and slabs that do not fit: one window at a time, thinner slabs, then a sentence."""
-    patches = {"size": [16, 32, 48], "per_case": 1}
+    patches = {"size": [32, 64, 64], "per_case": 1}
     network = {"name": "3dynet", "options": {"width": 8, "normalisation": "instance"}}
-    grid = {"window_hu": [-100, 200], "size": [24, 48, 64]}
+    grid = {"window_hu": [-100, 200], "size": [32, 96, 96]}
     recipe = small_recipe(patches=patches, network=network, preprocessing=grid)
     path = save_small_weights(task.folder / "w.safetensors", recipe)
     scan = _large_scan()
@@ -91,6 +92,7 @@ def _as_command(work: Callable[[], object]) -> None:
 
 def _limit(spare: int) -> None:
     """Let this process have so many bytes of addresses more than it has now."""
+    ctypes.CDLL(None).malloc_trim(0)  # what is free already would count twice
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + spare
     resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
