@@ -4,7 +4,7 @@ BIN := .venv/bin
 DATA ?= ../shared/data
 DEMO ?=
 
-.PHONY: demo test test-slow viewer lint real experiment bench fuzz fuzz-guided install clean
+.PHONY: demo test test-slow viewer lint real experiment bench fuzz fuzz-guided faults install clean
 
 demo: install
 	$(BIN)/ynet3d demo --out demo $(DEMO)
@@ -49,6 +49,11 @@ fuzz-guided: install
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[fuzz]"
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m fuzzing.guided --out fuzz-guided $(GUIDED)
 
+# Kills, full disks, spoilt bytes, little memory, for 20 minutes at most: docs/reliability.md.
+FAULTS ?= --minutes 20
+faults: install
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m faults run --out faults $(FAULTS)
+
 # This machine's ceilings, and this software against them: under 30 minutes on two cores.
 bench: install
 	$(BIN)/ynet3d bench --out bench
@@ -63,4 +68,4 @@ install: .venv/.installed
 	touch $@
 
 clean:
-	rm -rf .venv bench demo fuzz fuzz-guided real experiment build src/*.egg-info
+	rm -rf .venv bench demo faults fuzz fuzz-guided real experiment build src/*.egg-info

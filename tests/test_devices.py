@@ -72,6 +72,9 @@ def test_allocations_that_fail_are_one_sentence(
     [
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
         RuntimeError("MPS backend out of memory (MPS allocated: 8 GiB)"),
+        RuntimeError("std::bad_alloc"),
+        RuntimeError("could not create a primitive"),  # oneDNN, of a limit of addresses
+        ImportError("x.so: failed to map segment from shared object"),
     ],
 )
 def test_memory_of_a_gpu(error: RuntimeError) -> None:

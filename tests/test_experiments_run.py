@@ -173,7 +173,7 @@ def test_a_network_that_fails_leaves_the_others_alone(folder: Path, tmp_path: Pa
     split.write_text(yaml.safe_dump({"parts": parts}), encoding="utf-8")
     ended = apart(words(folder, out, "--split", split, suite=file))
     assert ended.code == 1
-    assert "second failed: The loss became" in ended.out
+    assert "second failed: The last 5 steps" in ended.out
     assert "Traceback" not in ended.err
     page = (out / "index.html").read_text("utf-8")
     assert "Networks that failed" in page

@@ -156,3 +156,9 @@ def test_a_path_below_a_file_is_one_sentence(tmp_path: Path, below: str) -> None
     with pytest.raises(YnetError, match="could not be written"):
         write_json(tmp_path / "file" / below, {})
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_disk_that_is_full_in_numpys_words(tmp_path: Path) -> None:
+    expected = "500 requested and 20 written, as on a full disk"
+    with pytest.raises(YnetError, match=expected), atomic_path(tmp_path / "x.npy"):
+        raise OSError("500 requested and 20 written")

@@ -109,7 +109,8 @@ def test_stopping_keeps_whole_cases_only(cases: list[Case], tmp_path: Path) -> N
     kept = entries(folder)
     assert kept
     for entry in kept:
-        parts = [f"{part}.npy" for part in ("image", "label", "liver", "tumour")]
+        parts = ["checksums.json"]
+        parts += [f"{part}.npy" for part in ("image", "label", "liver", "tumour")]
         assert sorted(file.name for file in entry.iterdir()) == parts
     assert len(prepare(folder, cases, None)) == len(cases)
     assert len(entries(folder)) == len(cases)

@@ -204,3 +204,37 @@ def test_confidence_is_the_probability_of_tumour(seed: int, matrix: npt.NDArray[
         found, tumour = turned.apply(sure.array), turned.apply(labels.array) == 2
         assert (found[~tumour] == 0).all()
         assert np.abs(found[tumour] - expected[tumour]).max(initial=0) <= 0.51
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_thinner_slabs_where_memory_does_not_suffice(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, logits = scan((17, 9, 8)), random_logits(3, (6, 7, 5))
+    expected, sure = labels_and_confidence(logits, source)
+    largest = restore._largest
+    slices: list[int] = []
+
+    def little_memory(slab: torch.Tensor) -> torch.Tensor:
+        if slab.shape[1:] == logits.shape[1:]:
+            return largest(slab)  # where to look, on the coarse grid
+        slices.append(slab.shape[1])
+        if slab.shape[1] > most:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+        return largest(slab)
+
+    monkeypatch.setattr(restore, "_largest", little_memory)
+    found, also_sure = labels_and_confidence(logits, source)
+    assert np.array_equal(found.array, expected.array)
+    assert np.array_equal(also_sure.array, sure.array)
+    assert slices[0] > most >= slices[-1]
+
+
+def test_not_even_one_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    logits = random_logits(3, (6, 7, 5))
+    monkeypatch.setattr(restore._Axis, "mix", no_memory)
+    with pytest.raises(MemoryError):
+        labels_on_source_grid(logits, scan((17, 9, 8)))

@@ -172,3 +172,34 @@ print([name for name in sys.modules if name.split(".")[0] == "monai"])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't allocate memory")])
+def test_fewer_windows_at_once_where_memory_does_not_suffice(error: Exception) -> None:
+    network, image, sizes = Context().eval(), torch.rand(9, 12, 14), []
+
+    def little_memory(windows: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(windows))
+        if len(windows) > 1:
+            raise error
+        return network(windows)
+
+    with torch.inference_mode():
+        expected = sliding_window(network, image, (6, 6, 6), overlap=0.5, at_once=4)
+        found = sliding_window(little_memory, image, (6, 6, 6), overlap=0.5, at_once=4)
+    torch.testing.assert_close(found, expected)
+    assert sizes[:3] == [4, 2, 1]
+    assert set(sizes[3:]) == {1}
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("shapes differ")])
+def test_what_smaller_portions_do_not_help(error: Exception) -> None:
+    tried = []
+
+    def fail(windows: torch.Tensor) -> torch.Tensor:
+        tried.append(len(windows))
+        raise error
+
+    with pytest.raises(type(error)):
+        sliding_window(fail, torch.zeros(6, 6, 9), (6, 6, 6), overlap=0.5, at_once=2)
+    assert tried == ([2, 1] if isinstance(error, MemoryError) else [2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,8 +26,9 @@ from ynet3d.progress import Progress
 from ynet3d.recipes import Recipe, Training
 from ynet3d.training import TrainingData, make_loss, train
 from ynet3d.training import loop as loop_module
+from ynet3d.training.sampling import Sampler
 from ynet3d.training.validation import validate
-from ynet3d.weights import load_weights
+from ynet3d.weights import initial_network, load_weights
 
 QUIET = Progress(quiet=True)
 
@@ -63,6 +65,12 @@ def everything_on() -> Recipe:
             "warmup_steps": 2,
         },
     )
+
+
+def log_of(folder: Path) -> list[dict[str, str]]:
+    """The lines of a log, without how long they took."""
+    rows = list(csv.DictReader((folder / "log.csv").open()))
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
 
 
 @pytest.mark.parametrize("kind", ["dice_cross_entropy", "dice", "cross_entropy"])
@@ -130,7 +138,7 @@ def test_it_learns(cases: tuple[Case, ...], tmp_path: Path) -> None:
     assert metrics["dice_tumour"] > 0.5
 
 
-@pytest.mark.parametrize("step", [1, 3, 4, 6, 8])
+@pytest.mark.parametrize("step", [1, 3, 4, 6, 8])  # three steps are an epoch
 def test_resumed_runs_repeat_an_uninterrupted_one(
     data: TrainingData, tmp_path: Path, step: int
 ) -> None:
@@ -143,11 +151,7 @@ def test_resumed_runs_repeat_an_uninterrupted_one(
     second = train(data, parts, recipe, device="cpu", resume=True, progress=QUIET)
     assert second.finished
 
-    def log(folder: Path) -> list[dict[str, str]]:
-        rows = list(csv.DictReader((folder / "log.csv").open()))
-        return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
-
-    assert log(parts) == log(whole)
+    assert log_of(parts) == log_of(whole)
     for name in ("best", "last"):
         one, other = (load_file(run / f"{name}.safetensors") for run in (whole, parts))
         assert all(torch.equal(one[key], other[key]) for key in one)
@@ -188,10 +192,126 @@ def test_what_is_not_finite_stops_before_the_weights_are_spoilt(
             return zero.abs().sqrt() if spoilt == "gradient" else zero + float("nan")
 
     monkeypatch.setattr(loop_module, "make_loss", lambda _: Spoilt())
-    with pytest.raises(YnetError, match="epoch 1: lower") as caught:
+    with pytest.raises(YnetError, match=r"step 2 of epoch 2 .* lower training\.learn") as caught:
         train(data, tmp_path, small_recipe(), device="cpu", progress=QUIET)
     assert caught.value.exit_code == 1
-    assert not (tmp_path / "checkpoint.safetensors").exists()
+    assert ("the loss is finite" in str(caught.value)) == (spoilt == "gradient")
+    kept = load_file(tmp_path / "checkpoint.safetensors")
+    assert all(torch.isfinite(tensor).all() for tensor in kept.values())
+    first = initial_network(small_recipe(), seed=0).state_dict()
+    assert all(torch.equal(kept[f"network/{name}"], first[name]) for name in first)
+
+
+@pytest.mark.parametrize("normalisation", ["instance", "batch"])
+def test_a_step_that_is_not_finite_is_left_out(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, normalisation: str
+) -> None:
+    """As if it had not been: the same weights and statistics as with a step of learning rate 0."""
+    options = {"width": 2, "normalisation": normalisation}
+    recipe = small_recipe(network={"name": "3dynet", "options": options})
+    batch = Sampler.batch
+
+    def spoilt(self: Sampler, epoch: int, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        image, label = batch(self, epoch, step)
+        if (epoch, step) in ((0, 1), (2, 0), (2, 1), (2, 2)):
+            image[0, 0, 3, 4, 5] = float("nan")
+        return image, label
+
+    monkeypatch.setattr(Sampler, "batch", spoilt)
+    said: list[str] = []
+    monkeypatch.setattr(Progress, "say", lambda _, text: said.append(text))
+    result = train(data, tmp_path, recipe, device="cpu", progress=QUIET)
+    assert result.finished
+    rows = list(csv.DictReader((tmp_path / "log.csv").open()))
+    assert [row["skipped_steps"] for row in rows] == ["1", "0", "3"]
+    assert [bool(row["train_loss"]) for row in rows] == [True, True, False]
+    left_out = [text for text in said if "Left out" in text]
+    assert len(left_out) == 4
+    assert "step 2 of epoch 1 (volume-" in left_out[0]
+    assert all(t.isfinite().all() for t in load_file(tmp_path / "last.safetensors").values())
+
+
+def test_asked_to_end_during_validation(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Validation may take minutes, and schedulers wait 30 s: it is broken off, and done again."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    recipe = everything_on()
+    train(data, whole, recipe, device="cpu", progress=QUIET)
+    for epoch in range(3):
+        with monkeypatch.context() as patch, stopped_after(-1) as progress:
+            asked = []
+
+            def stopping(*words: Any, **more: Any) -> Any:
+                asked.append(True)  # noqa: B023
+                if len(asked) == 1 + (epoch == 0):  # noqa: B023
+                    progress.stop.set()  # type: ignore[attr-defined]
+                return validate(*words, **more)
+
+            patch.setattr(loop_module, "validate", stopping)
+            result = train(data, parts, recipe, device="cpu", resume=epoch > 0, progress=progress)
+        assert not result.finished
+    assert train(data, parts, recipe, device="cpu", resume=True, progress=QUIET).finished
+    assert log_of(parts) == log_of(whole)
+    for name in ("best", "last"):
+        one, other = (run / f"{name}.safetensors" for run in (whole, parts))
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_killed_between_checkpoint_and_log(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last epoch's line is written by the next start, though nothing is left to train."""
+
+    class Killed(BaseException):
+        pass
+
+    def killed(self: Any, history: Any) -> None:
+        if len(history) == 3:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop_module.RunLog, "write", killed)
+        with pytest.raises(Killed):
+            train(data, tmp_path, small_recipe(), device="cpu", progress=QUIET)
+    assert train(data, tmp_path, small_recipe(), device="cpu", resume=True, progress=QUIET).finished
+    assert [row["epoch"] for row in log_of(tmp_path)] == ["1", "2", "3"]
+
+
+def test_a_checkpoint_before_each_long_step(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may not end within the 30 s between SIGTERM and SIGKILL."""
+    saved: list[int] = []
+    save = loop_module.save_checkpoint
+
+    def noted(folder: Path, state: Any, *words: Any) -> None:
+        saved.append(3 * state.epoch + state.step)
+        save(folder, state, *words)
+
+    monkeypatch.setattr(loop_module, "save_checkpoint", noted)
+    train(data, tmp_path / "short", small_recipe(), device="cpu", progress=QUIET)
+    assert saved == [3, 6, 9]
+    saved.clear()
+    monkeypatch.setattr(loop_module, "_SECONDS_OF_A_LONG_STEP", 0.0)
+    train(data, tmp_path / "long", small_recipe(), device="cpu", progress=QUIET)
+    assert sorted(set(saved)) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+
+def test_half_files_of_a_killed_run_go(data: TrainingData, tmp_path: Path) -> None:
+    (tmp_path / ".writing-abc.safetensors").write_bytes(b"half")
+    train(data, tmp_path, small_recipe(), device="cpu", progress=QUIET)
+    assert not list(tmp_path.glob(".writing-*"))
+
+
+def test_a_prepared_case_that_is_gone_is_named(data: TrainingData, tmp_path: Path) -> None:
+    store_prepared(tmp_path, np.zeros((2, 3, 4), np.float32), np.zeros((2, 3, 4), np.uint8))
+    case = load_prepared("case-7", tmp_path)
+    (tmp_path / "image.npy").write_bytes((tmp_path / "image.npy").read_bytes()[:140])
+    (tmp_path / "label.npy").unlink()
+    for part in ("image", "label"):
+        with pytest.raises(YnetError, match=r"prepared case case-7 .* --resume.*anew\.$"):
+            getattr(case, part)
 
 
 class _Says(torch.nn.Module):

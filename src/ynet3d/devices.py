@@ -11,7 +11,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from ynet3d.errors import InputError, YnetError
+from ynet3d.errors import InputError, YnetError, is_out_of_memory
 from ynet3d.hardware import peak_process_bytes
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h; mallopt(3)
@@ -99,9 +99,7 @@ def explained_memory_errors(advice: str) -> Iterator[None]:
     """Turn an allocation that failed into one sentence that ends with `advice`."""
     try:
         yield
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise YnetError(f"Out of memory: {advice}.") from error
-    except RuntimeError as error:
-        if "can't allocate memory" in str(error) or "out of memory" in str(error).lower():
+    except Exception as error:
+        if is_out_of_memory(error):
             raise YnetError(f"Out of memory: {advice}.") from error
         raise

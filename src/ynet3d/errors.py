@@ -5,6 +5,13 @@ import importlib.util
 #: A sentence longer than this is cut in its middle: a file may have put a book into a name.
 _LONGEST = 1200
 _END = 400
+#: What PyTorch, oneDNN, OpenVINO, ONNX Runtime and the system's loader say of an allocation that
+#: failed. oneDNN says no more than that it made no primitive.
+_OUT_OF_MEMORY = (
+    *("can't allocate memory", "cannot allocate memory", "out of memory", "failed to allocate"),
+    *("bad_alloc", "bad allocation", "could not create a primitive", "failed to map segment"),
+    *("can't start new thread", "could not create a memory"),
+)
 
 
 def one_line(text: str) -> str:
@@ -47,6 +54,15 @@ class MissingExtraError(YnetError):
             f"{purpose} needs the package {package}, which is not installed: "
             f"pip install 'ynet3d[{extra}]'"
         )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is an allocation that failed, by its kind or by the words of a library."""
+    if isinstance(error, MemoryError):
+        return True
+    words = str(error).lower()
+    known = isinstance(error, RuntimeError | ImportError | OSError)
+    return known and any(sign in words for sign in _OUT_OF_MEMORY)
 
 
 def require_package(module: str, *, extra: str, purpose: str, package: str | None = None) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,11 @@ from ynet3d.errors import InputError, YnetError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+#: How names of what is being written begin; hidden, so that no reader takes them for its input.
+WRITING = ".writing-"
+#: What a killed process left is nobody's after a day: nothing takes that long to write.
+_SECONDS_LEFT = 86_400.0
 
 
 def ensure_output_folder(folder: str | Path) -> Path:
@@ -53,7 +60,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         suffix = "".join(target.suffixes[-2:])
-        handle, name = tempfile.mkstemp(prefix=".writing-", suffix=suffix, dir=target.parent)
+        handle, name = tempfile.mkstemp(prefix=WRITING, suffix=suffix, dir=target.parent)
         temporary = Path(name)
         os.close(handle)
         # mkstemp makes files private; give them the permissions that open() would have given.
@@ -63,7 +70,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, target)
     except OSError as error:
-        raise YnetError(f"{target} could not be written: {error.strerror or error}.") from error
+        raise YnetError(f"{target} could not be written: {reason(error)}.") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -75,8 +82,9 @@ def staged_files(folder: Path, *, last: str = "") -> Iterator[Path]:
 
     For files that belong together. `last` is the one that others look for: it comes last.
     """
+    remove_leftovers(folder)
     # Inside the folder: what lies beside it may be another disk.
-    with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as name:
+    with tempfile.TemporaryDirectory(prefix=WRITING, dir=folder) as name:
         yield Path(name)
         for path in sorted(Path(name).iterdir(), key=lambda path: path.name == last):
             target = folder / path.name
@@ -85,28 +93,27 @@ def staged_files(folder: Path, *, last: str = "") -> Iterator[Path]:
             os.replace(path, target)
 
 
-@contextmanager
-def cache_entry(entry: Path) -> Iterator[Path]:
-    """Yield a temporary folder that becomes `entry`, unless another process was faster.
+def remove_leftovers(folder: Path, *, seconds: float = _SECONDS_LEFT) -> None:
+    """Remove what killed processes were writing into `folder`, if it is older than `seconds`."""
+    with suppress(OSError):  # another process tidies, too
+        for path in folder.glob(f"{WRITING}*"):
+            if time.time() - path.lstat().st_mtime < seconds:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
-    Raises:
-        YnetError: it cannot be written.
-    """
-    try:
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=entry.parent))
-        try:
-            yield temporary
-            os.replace(temporary, entry)
-        except OSError:
-            if not entry.is_dir():  # unless another process was faster
-                raise
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as error:
-        raise YnetError(
-            f"The cache {entry.parent} could not be written: {error.strerror}."
-        ) from error
+
+def reason(error: OSError) -> str:
+    """Why a file could not be written; numpy only tells how much of an array was."""
+    return error.strerror or f"{error}, as on a full disk"
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_text(target: str | Path, text: str) -> None:

@@ -109,7 +109,10 @@ def checkpoint_seeds(folder: Path) -> Iterator[Case]:
     folder = folder / "run"
     folder.mkdir()
     save_checkpoint(folder, RunState(epoch=1, history=[{"loss": 1.0}]), network, optimiser, None)
-    yield Case("checkpoint", {FILE: (folder / FILE).read_bytes()}, "")
+    data = (folder / FILE).read_bytes()
+    yield Case("checkpoint", {FILE: data}, "")
+    # Without a checksum as well, so that what is spoilt is looked at.
+    yield Case("checkpoint", {FILE: data.replace(b'"sha256"', b'"no sum"')}, "")
 
 
 def small_run() -> tuple[Any, Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ynet3d.archive.messages import Kind, Outcome
 from ynet3d.archive.worker import CaseWorker, WorkerPlan
+from ynet3d.processes import how_it_ended
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -46,7 +47,8 @@ class LocalWorker:
             if self.process.is_alive():
                 return None
         self.process.join(_SECONDS_TO_END)
-        return Outcome(Kind.DIED, _how(self.process.exitcode))
+        how = how_it_ended(self.process.exitcode)
+        return Outcome(Kind.DIED, f"The process that worked on this scan {how}.")
 
     def kill(self) -> None:
         """See `engines.Worker`."""
@@ -119,11 +121,3 @@ def _end_with_parent() -> None:
     assert parent is not None
     wait([parent.sentinel])
     os._exit(1)
-
-
-def _how(code: int | None) -> str:
-    if code is not None and code < 0:
-        number = -code
-        reason = ", most likely because memory ran out" if number == signal.SIGKILL else ""
-        return f"The process that worked on this scan was ended by signal {number}{reason}."
-    return f"The process that worked on this scan ended with code {code}."

@@ -14,7 +14,7 @@ from typing import Any
 from ynet3d.archive.messages import Task
 from ynet3d.archive.storage import Place
 from ynet3d.errors import YnetError
-from ynet3d.files import write_json
+from ynet3d.files import file_sha256, write_json
 
 #: In the folder of each case; a result without it does not count.
 RECEIPT = "archive.json"
@@ -121,9 +121,3 @@ def _sha256(file: Place) -> str:
     if file.local is not None:
         return file_sha256(file.local)
     return hashlib.sha256(file.read() or b"").hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

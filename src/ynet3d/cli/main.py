@@ -36,7 +36,7 @@ from ynet3d.cli import (
     tuning,
     weights,
 )
-from ynet3d.errors import AlreadyToldError, YnetError
+from ynet3d.errors import AlreadyToldError, YnetError, is_out_of_memory
 
 app = typer.Typer(
     name="ynet3d",
@@ -98,11 +98,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(error.exit_code) from None
     except YnetError as error:
         _fail(str(error), error.exit_code)
-    except MemoryError:
-        _fail("Out of memory: close other programs, or use a machine with more of it.", 1)
     except Exception as error:
         if debug:
             raise
+        if is_out_of_memory(error):
+            _fail("Out of memory: close other programs, or use a machine with more of it.", 1)
         _fail(
             f"Unexpected failure ({type(error).__name__}: {error}): please report it, "
             "with the output of the same command with --debug at its end.",

@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from ynet3d.errors import InputError
 from ynet3d.experiments.plan import PlannedRun
+from ynet3d.processes import how_it_ended
 from ynet3d.progress import Progress
 from ynet3d.stopping import stop_on_signals
 from ynet3d.training.checkpoint import FILE as CHECKPOINT
@@ -213,7 +214,11 @@ class _Child:
         lines = (self.folder / _OUTPUT).read_text("utf-8", errors="replace").splitlines()
         errors = [line for line in lines if line.startswith("Error: ")]
         if self.process.returncode < 0:
-            return f"ended by signal {-self.process.returncode} ({self.folder / _OUTPUT})."
+            return (
+                f"the process that trained it {how_it_ended(self.process.returncode)} "
+                f"({self.folder / _OUTPUT}); run the experiment again, and it goes on from its "
+                "last checkpoint."
+            )
         return errors[-1].removeprefix("Error: ") if errors else f"see {self.folder / _OUTPUT}."
 
     def stop(self) -> None:
@@ -234,7 +239,8 @@ class _Child:
             return None
         row = rows[-1]
         epochs = self.run.recipe.training.epochs
-        words = f"{self.run.title}: epoch {row['epoch']} of {epochs}, loss {row['train_loss']:.3f}"
+        loss = "-" if row["train_loss"] is None else f"{row['train_loss']:.3f}"
+        words = f"{self.run.title}: epoch {row['epoch']} of {epochs}, loss {loss}"
         scored = [row for row in rows if row["dice_liver"] is not None]
         if scored:
             liver, tumour = scored[-1]["dice_liver"], scored[-1]["dice_tumour"]

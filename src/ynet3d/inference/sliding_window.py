@@ -13,6 +13,8 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 
+from ynet3d.errors import is_out_of_memory
+
 Size = tuple[int, int, int]
 Weighting = Literal["gaussian", "constant"]
 
@@ -61,6 +63,7 @@ def sliding_window(
         run: the network, (n, 1, *size) to (n, classes, *size); n is `at_once` or less.
         image: (D, H, W); padded all round with 0 (air, in a CT's window) where smaller than `size`.
         overlap: of neighbouring windows, from 0, below 1.
+        at_once: windows in one pass; fewer where memory does not suffice.
     """
     shape = image.shape
     missing = [max(0, want - have) for have, want in zip(shape, size, strict=True)]
@@ -77,10 +80,18 @@ def sliding_window(
     weights = window_weights(size, weighting)
     total = torch.zeros(image.shape)
     result: torch.Tensor | None = None
-    for first in range(0, len(places), at_once):
-        batch = places[first : first + at_once]
-        outputs = run(torch.stack([image[place] for place in batch])[:, None])
-        outputs = outputs.to("cpu", torch.float32)
+    waiting = list(places)
+    while waiting:
+        batch = waiting[:at_once]
+        try:
+            outputs = run(torch.stack([image[place] for place in batch])[:, None])
+            outputs = outputs.to("cpu", torch.float32)
+        except (MemoryError, RuntimeError) as error:
+            if at_once == 1 or not is_out_of_memory(error):
+                raise
+            at_once //= 2  # from here on: what did not fit once will not fit again
+            continue
+        del waiting[: len(batch)]
         if result is None:
             result = torch.zeros(outputs.shape[1], *image.shape)
         for place, output in zip(batch, outputs, strict=True):

@@ -11,7 +11,7 @@ from typing import Any
 from ynet3d import __version__
 from ynet3d.deidentification import Wording
 from ynet3d.errors import InputError, MissingExtraError, YnetError
-from ynet3d.files import staged_files, write_json
+from ynet3d.files import atomic_path, staged_files, write_json
 from ynet3d.pipelines.corrected_mask import PREDICTED, check_corrected_mask
 from ynet3d.pipelines.extra_outputs import DICOM, MESHES, REPORT, ExtraOutputs
 from ynet3d.pipelines.scans import read_ct
@@ -79,14 +79,16 @@ def correct_files(
         save_overlay(image, label, staging / "overlay.png", title=name, found=found)
         save_surface(label, staging / "surface.png", title=name, found=found)
         write_lesions_csv(found, staging / "lesions.csv")
-        if not (folder / PREDICTED).is_file():
-            shutil.copyfile(folder / SEGMENTATION, staging / PREDICTED)
         made = _extras(extra, scan, series, image, label, staging, content, progress)
         content["notes"] += [wording(note) for note in made] if deidentify else made
         write_json(staging / STATISTICS, content)
         for stale in (DICOM, MESHES):
             if (folder / stale).is_dir() and not (staging / stale).is_dir():
                 shutil.rmtree(folder / stale)
+        if not (folder / PREDICTED).is_file():
+            # Before its place is taken: who is killed in between must not lose it.
+            with atomic_path(folder / PREDICTED) as copy:
+                shutil.copyfile(folder / SEGMENTATION, copy)
     return content
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ynet3d import __version__
 from ynet3d.deidentification import Wording, pseudonym_uid
 from ynet3d.errors import InputError, YnetError
-from ynet3d.files import ensure_output_folder, staged_files, write_json
+from ynet3d.files import ensure_output_folder, reason, staged_files, write_json
 from ynet3d.labels import RESEARCH_USE
 from ynet3d.pipelines.extra_outputs import ExtraOutputs
 from ynet3d.pipelines.scans import (
@@ -273,9 +273,11 @@ def _predict_one(
                 content["notes"].append(wording(note))
             content["seconds"] = round(time.monotonic() - started, 1)
             write_json(staging / STATISTICS, content)
+            # Those of an older mask go first: who is killed from here on leaves no false pair.
+            (folder / STATISTICS).unlink(missing_ok=True)
     except OSError as error:
         raise YnetError(
-            f"The results of {name} could not be written to {folder}: {error.strerror}."
+            f"The results of {name} could not be written to {folder}: {reason(error)}."
         ) from error
     finally:
         with suppress(OSError):  # leave no empty folder of a scan that failed

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ynet3d.cache_entries import cache_entry, is_whole
 from ynet3d.components import voxels_of
 from ynet3d.datasets import Case
-from ynet3d.errors import InputError
-from ynet3d.files import cache_entry
+from ynet3d.errors import InputError, YnetError
 from ynet3d.labels import Label
 from ynet3d.preprocessing.cropping import cropped, liver_box
 from ynet3d.preprocessing.grid import label_to_network_grid, to_network_grid
@@ -51,12 +51,21 @@ class PreparedCase:
     @property
     def image(self) -> npt.NDArray[np.float32]:
         """(D, H, W) float32 in [0, 1], memory-mapped."""
-        return _stored(self.folder, "image", mmap_mode="r")
+        return self._part("image")
 
     @property
     def label(self) -> npt.NDArray[np.uint8]:
         """(D, H, W) uint8, memory-mapped."""
-        return _stored(self.folder, "label", mmap_mode="r")
+        return self._part("label")
+
+    def _part(self, part: str) -> npt.NDArray[Any]:
+        try:
+            return _stored(self.folder, part, mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise YnetError(
+                f"The prepared case {self.name} in {self.folder} cannot be read any more "
+                f"({error}): start again (a run: with --resume), and it is prepared anew."
+            ) from error
 
 
 class CaseCache:
@@ -65,6 +74,7 @@ class CaseCache:
     def __init__(self, folder: Path, preprocessing: Preprocessing) -> None:
         self._folder = folder
         self._preprocessing = preprocessing
+        self._damaged: list[str] = []
 
     def prepare(
         self, cases: Sequence[Case], *, progress: Progress, title: str, workers: int | None = None
@@ -91,16 +101,21 @@ class CaseCache:
                     task.advance()
         finally:
             pool.shutdown(cancel_futures=True)
+            if self._damaged:
+                progress.say(_prepared_anew(self._damaged, self._folder))
+                self._damaged.clear()
         return [future.result() for future in started]
 
     def get(self, case: Case) -> PreparedCase:
-        """One case, from the cache if it is there.
+        """One case, from the cache if it is there and whole.
 
         Raises:
             InputError: the case cannot be read, is no CT, or has labels other than 0, 1 and 2.
         """
         entry = self._folder / self._key(case)
-        if not entry.is_dir():
+        if not is_whole(entry):
+            if entry.exists():
+                self._damaged.append(case.name)
             self._store(case, entry)
         return load_prepared(case.name, entry)
 
@@ -128,6 +143,14 @@ class CaseCache:
         label = label_to_network_grid(label_volume, self._preprocessing)
         with cache_entry(entry) as temporary:
             store_prepared(temporary, image, label)
+
+
+def _prepared_anew(names: Sequence[str], folder: Path) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return (
+        f"Damaged in the cache {folder}, or of an older version, and prepared anew: "
+        f"{', '.join(sorted(names)[:3])}{more}."
+    )
 
 
 def prepared_part(

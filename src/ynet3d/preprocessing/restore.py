@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from ynet3d.components import bounding_box
+from ynet3d.errors import is_out_of_memory
 from ynet3d.labels import Label
 from ynet3d.volumes import Reorientation, Volume
 
@@ -24,7 +25,8 @@ _SLAB_BYTES = 64 * 2**20
 def labels_on_source_grid(logits: torch.Tensor, source: Volume) -> Volume:
     """Label map (uint8) on the grid of `source` from `logits` (classes, D, H, W).
 
-    Memory: the label map and one slab, whatever the number of classes.
+    Memory: the label map and one slab, whatever the number of classes; thinner slabs, down to one
+    slice, where that does not suffice.
     """
     return _on_source_grid(logits, source, None)
 
@@ -125,8 +127,8 @@ def _fill(
     step = max(1, _SLAB_BYTES // (4 * classes * len(height.fine) * len(width.fine)))
     rows = slice(height.fine[0], height.fine[-1] + 1)
     columns = slice(width.fine[0], width.fine[-1] + 1)
-    for start in range(0, len(depth.fine), step):
-        span = slice(start, start + step)
+
+    def fill(span: slice) -> None:
         part = logits[:, depth.source(span), height.source(), width.source()].contiguous()
         slab = width.mix(height.mix(depth.mix(part, 1, span), 2), 3)
         slices = depth.fine[span]
@@ -135,6 +137,17 @@ def _fill(
         target[place] = labels.numpy()
         if confidence is not None:
             confidence.fill(place, labels, slab)
+
+    start = 0
+    while start < len(depth.fine):
+        try:
+            fill(slice(start, start + step))
+        except (MemoryError, RuntimeError) as error:
+            if step == 1 or not is_out_of_memory(error):
+                raise
+            step = min(step, len(depth.fine)) // 2 or 1
+        else:
+            start += step
 
 
 def _largest(logits: torch.Tensor) -> torch.Tensor:

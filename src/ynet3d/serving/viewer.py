@@ -19,8 +19,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from ynet3d.cache_entries import cache_entry
 from ynet3d.errors import InputError, YnetError
-from ynet3d.files import cache_entry
 
 PACKAGE, VERSION = "@niivue/niivue", "0.69.0"
 #: SHA-512 of the package as npm states it (base64), and how it is called on disk.

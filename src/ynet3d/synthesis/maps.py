@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from ynet3d.cache_entries import cache_entry, is_whole
 from ynet3d.components import voxels_of
 from ynet3d.datasets import Case, open_dataset
 from ynet3d.datasets.layouts.ircadb_masks import IrcadbMasks
 from ynet3d.errors import InputError
-from ynet3d.files import cache_entry
 from ynet3d.labels import Label
 from ynet3d.progress import Progress
 from ynet3d.synthesis.fields import Spacing
@@ -140,7 +140,7 @@ def _prepared(source: MaskSource, folder: Path) -> TissueMap:
     what = {"layout": _LAYOUT, "spacing": MAP_SPACING, "masks": source.fingerprint()}
     digest = hashlib.blake2b(json.dumps(what, sort_keys=True).encode(), digest_size=16).hexdigest()
     entry = folder / f"map-{digest}"
-    if not entry.is_dir():
+    if not is_whole(entry):
         tissue = complete(_cropped(source.read()), np.random.default_rng(int(digest[:15], 16)))
         _store(tissue, entry)
     voxels = {

@@ -9,11 +9,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import nn
 
 from ynet3d.errors import InputError
-from ynet3d.files import atomic_path
+from ynet3d.training.sealed import save_sealed, seal_is_broken
 
 FILE = "checkpoint.safetensors"
 
@@ -24,7 +23,10 @@ class RunState:
 
     epoch: int = 0  # complete epochs
     step: int = 0  # steps done in the running epoch
-    loss_sum: float = 0.0  # over those steps
+    loss_sum: float = 0.0  # over those steps, less those skipped
+    skipped: int = 0  # of those steps: neither loss nor weights count, see `not_finite`
+    skipped_in_a_row: int = 0  # up to now
+    learning_rate: float = 0.0  # of the last step
     seconds: float = 0.0  # spent so far
     best: float = -1.0  # best validation score so far
     peak_memory_bytes: int = 0  # of the device, on a CPU of the process; 0: not known
@@ -39,7 +41,7 @@ def save_checkpoint(
     average: dict[str, torch.Tensor] | None,
     supervision: nn.Module | None = None,
 ) -> None:
-    """Write the checkpoint of a run atomically."""
+    """Write the checkpoint of a run atomically, with a checksum."""
     tensors = {f"network/{name}": value for name, value in network.state_dict().items()}
     if supervision is not None:
         heads = supervision.state_dict().items()
@@ -50,8 +52,7 @@ def save_checkpoint(
     for name, value in (average or {}).items():
         tensors[f"average/{name}"] = value
     contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    with atomic_path(folder / FILE) as temporary:
-        temporary.write_bytes(save(contiguous, metadata={"state": json.dumps(asdict(state))}))
+    save_sealed(folder / FILE, contiguous, {"state": json.dumps(asdict(state))})
 
 
 def load_checkpoint(
@@ -69,6 +70,11 @@ def load_checkpoint(
     path = folder / FILE
     if not path.is_file():
         raise InputError(f"The run {folder} has no {FILE} to resume: train without --resume.")
+    if seal_is_broken(path):
+        raise InputError(
+            f"The checkpoint {path} is damaged (its checksum does not fit): train into a new "
+            "folder; its best.safetensors can be what you --start from."
+        )
     try:
         with safe_open(path, framework="pt") as stored:
             state = RunState(**json.loads(stored.metadata()["state"]))

@@ -14,17 +14,19 @@ import torch
 
 from ynet3d.devices import (
     channels_last,
+    computes_in_bfloat16,
     explained_memory_errors,
     keep_freed_memory,
     peak_memory_bytes,
 )
-from ynet3d.errors import YnetError
+from ynet3d.files import remove_leftovers
 from ynet3d.networks import checkpoint_activations
 from ynet3d.preprocessing import CaseCache
 from ynet3d.preprocessing.augmentation import Augmenter
 from ynet3d.progress import Progress, Task
 from ynet3d.recipes import Recipe
 from ynet3d.stopping import stop_on_signals
+from ynet3d.training import not_finite
 from ynet3d.training.averaging import copy_of, follow
 from ynet3d.training.checkpoint import RunState, load_checkpoint, save_checkpoint
 from ynet3d.training.data import TrainingData, TrainingResult, prepared, synthesis_maps
@@ -36,11 +38,14 @@ from ynet3d.training.sampling import Sampler
 from ynet3d.training.schedule import Schedule
 from ynet3d.training.starting import check_agreement, check_run, check_sharing
 from ynet3d.training.step import make_step, samples_at_once, wants_checkpoints
-from ynet3d.training.validation import NO_VALIDATION, RULE, validate
+from ynet3d.training.validation import NO_VALIDATION, RULE, StoppedError, validate
 from ynet3d.weights import Weights, initial_network, save_weights
 from ynet3d.weights.widening import widened
 
 _SECONDS_BETWEEN_CHECKPOINTS = 300.0
+#: Schedulers kill 30 s after they asked: steps of this length may not end in time any more, so
+#: there is a checkpoint after each.
+_SECONDS_OF_A_LONG_STEP = 10.0
 _ADVICE = "use a recipe with smaller patches or size, or set network.options.width lower"
 
 
@@ -67,11 +72,13 @@ def train(
 
     Raises:
         InputError: no cases, a run is there already, or `recipe` differs from that of the run.
-        YnetError: the loss is not a number, memory or disk ran out.
+        YnetError: the loss stays no number, memory or disk ran out.
     """
     progress = progress or Progress()
     check_run(data, folder, recipe, resume=resume)
     group = group or alone(device)
+    if group.first:
+        remove_leftovers(folder, seconds=0)
     with explained_memory_errors(_ADVICE):
         run = _Run(data, folder, recipe, group, progress, start)
         run.load(cache or folder / "cache")
@@ -152,12 +159,12 @@ class _Run:
         self.state = load_checkpoint(
             self.folder, self.network, self.optimiser, self.average, self.supervision
         )
-        # The run may have been stopped between the last step of an epoch and its row in the log.
-        before = max(0, self._step_number - 1)
-        self._set_learning_rate(self.schedule.learning_rate(before, self.state.seconds))
         self.progress.say(
             f"Resuming after {self.state.epoch} epochs and {self.state.step} steps of the next."
         )
+        # A run that was killed may have kept an epoch, but not told it.
+        if self.group.first and self.state.history:
+            self.log.write(self.state.history)
 
     def go(self, stop: threading.Event) -> bool:
         """Train to the end; False if `stop` was set on the way."""
@@ -166,7 +173,7 @@ class _Run:
             self.network, self.loss, self.recipe.training, self.supervision, self.group
         )
         with self.progress.task("Training", total=self.total_steps, done=self._step_number) as task:
-            while not self._over:
+            while self.state.step or not self._over:  # a last epoch may wait for its validation
                 if not self._epoch(stop, task):
                     self.save()
                     return False
@@ -197,34 +204,38 @@ class _Run:
         started = saved = time.monotonic()
         self.network.train()
         for image, label in self._batches(state.epoch, state.step):
-            loss = self._step(image, label)
-            state.step += 1
-            state.loss_sum += loss
+            self._step(image, label)
             task.advance(note=self._note())
             now = time.monotonic()
-            seconds, started = state.seconds + now - started, now
-            state.seconds, stopping = self.group.agreed(seconds, stop.is_set())
+            spent, started = now - started, now
+            state.seconds, stopping = self.group.agreed(state.seconds + spent, stop.is_set())
             if self._over:
                 break
             if stopping:
                 return False
-            if now - saved > _SECONDS_BETWEEN_CHECKPOINTS:
+            if now - saved > _SECONDS_BETWEEN_CHECKPOINTS or spent > _SECONDS_OF_A_LONG_STEP:
                 self.save()
                 saved = now
         row: dict[str, Any] = {
             "epoch": state.epoch + 1,
-            "train_loss": state.loss_sum / state.step,
+            "train_loss": self._mean_loss,
             "dice_liver": None,
             "dice_tumour": None,
-            "learning_rate": self.optimiser.param_groups[0]["lr"],
+            "learning_rate": state.learning_rate,
+            "skipped_steps": state.skipped,
         }
         last = self._over
         if last or (state.epoch + 1) % self.recipe.training.validate_every == 0:
-            row |= self._keep()
-        seconds = state.seconds + time.monotonic() - started
-        state.seconds, stopping = self.group.agreed(seconds, stop.is_set())
+            try:
+                row |= self._keep(stop)
+            except StoppedError:
+                spent = time.monotonic() - started
+                state.seconds, _ = self.group.agreed(state.seconds + spent, stop=True)
+                return False
+        spent = time.monotonic() - started
+        state.seconds, stopping = self.group.agreed(state.seconds + spent, stop.is_set())
         state.history.append(row | {"seconds": round(state.seconds, 1)})
-        state.epoch, state.step, state.loss_sum = state.epoch + 1, 0, 0.0
+        state.epoch, state.step, state.loss_sum, state.skipped = state.epoch + 1, 0, 0.0, 0
         self.save()
         if self.group.first:
             self.log.write(state.history)
@@ -232,7 +243,7 @@ class _Run:
 
     def _batches(self, epoch: int, first: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Batches of the epoch from step `first`; made beside the computing, if on a GPU."""
-        steps = range(first, self.sampler.steps_per_epoch)
+        steps = range(first, 0 if self._over else self.sampler.steps_per_epoch)
         if self.device.type == "cpu":
             for step in steps:
                 yield self.sampler.batch(epoch, step)
@@ -244,33 +255,54 @@ class _Run:
                 if step + 2 in steps:
                     ahead.append(worker.submit(self.sampler.batch, epoch, step + 2))
 
-    def _step(self, image: torch.Tensor, label: torch.Tensor) -> float:
-        options = self.recipe.training
+    def _step(self, image: torch.Tensor, label: torch.Tensor) -> None:
+        options, state = self.recipe.training, self.state
         number = self._step_number
-        self._set_learning_rate(self.schedule.learning_rate(number, self.state.seconds))
+        state.learning_rate = self.schedule.learning_rate(number, state.seconds)
+        for parameters in self.optimiser.param_groups:
+            parameters["lr"] = state.learning_rate
+        buffers = not_finite.buffers_of(self.network)
         value, norm = self.gradients(image, label)
+        state.step += 1
         if not (math.isfinite(value) and math.isfinite(norm)):
-            # Before the step: the weights, and so every checkpoint, stay finite.
-            raise YnetError(
-                f"The loss became {value} and its gradient {norm} in epoch "
-                f"{self.state.epoch + 1}: lower training.learning_rate, or set "
-                "training.gradient_clip=1. The last checkpoint is kept."
-            )
+            self._skip(image, value, norm, buffers)
+            return
+        state.loss_sum += value
+        state.skipped_in_a_row = 0
         self.optimiser.step()
         if self.average is not None:
             # A young average follows faster, or it would remember the initialisation for long.
             decay = min(options.ema_decay, (1 + number) / (10 + number))
             follow(self.average, self.network, decay)
-        return value
 
-    def _set_learning_rate(self, rate: float) -> None:
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+    def _skip(
+        self, image: torch.Tensor, loss: float, norm: float, buffers: list[torch.Tensor]
+    ) -> None:
+        """Leave the network as it was before the step that was just counted."""
+        state = self.state
+        not_finite.restore_buffers(self.network, buffers)
+        state.skipped += 1
+        state.skipped_in_a_row += 1
+        cases = self.sampler.cases_of(state.epoch, state.step - 1)
+        step = not_finite.Step(state.epoch + 1, state.step, cases, image, loss, norm)
+        if state.skipped_in_a_row >= not_finite.MOST_IN_A_ROW:
+            mixed = self.recipe.training.mixed_precision and computes_in_bfloat16(self.device)
+            raise not_finite.given_up(step, self.network, mixed=mixed)
+        self.progress.say(not_finite.notice(step))
 
-    def _keep(self) -> dict[str, float]:
+    @property
+    def _mean_loss(self) -> float | None:
+        """Over the steps of the running epoch that counted."""
+        counted = self.state.step - self.state.skipped
+        return self.state.loss_sum / counted if counted else None
+
+    def _keep(self, stop: threading.Event) -> dict[str, float]:
         """Save the averaged weights as "last", and as "best" if no others did better; their Dice.
 
         Without validation cases the last weights are the best.
+
+        Raises:
+            StoppedError: `stop` was set before the end of validation; nothing has changed.
         """
         kept = self.average or self.network.state_dict()
         trained = copy_of(self.network)
@@ -279,9 +311,18 @@ class _Run:
         about: dict[str, Any] = {"on": NO_VALIDATION}
         score = self.state.best
         if self.validation:
-            scores = validate(
-                self.network, self.validation, self.recipe, device=self.device, group=self.group
-            )
+            try:
+                scores = validate(
+                    self.network,
+                    self.validation,
+                    self.recipe,
+                    device=self.device,
+                    group=self.group,
+                    stop=stop.is_set,
+                )
+            except StoppedError:
+                self.network.load_state_dict(trained)
+                raise
             about = {
                 "on": f"{len(self.validation)} validation cases, network grid",
                 "rule": RULE,
@@ -305,7 +346,8 @@ class _Run:
         return scores
 
     def _note(self) -> str:
-        text = f"epoch {self.state.epoch + 1}, loss {self.state.loss_sum / self.state.step:.3f}"
+        loss = "-" if self._mean_loss is None else f"{self._mean_loss:.3f}"
+        text = f"epoch {self.state.epoch + 1}, loss {loss}"
         for row in reversed(self.state.history):
             if row["dice_liver"] is not None:
                 return f"{text}, Dice liver {row['dice_liver']:.3f} tumour {row['dice_tumour']:.3f}"

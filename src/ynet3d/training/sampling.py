@@ -50,10 +50,8 @@ class Sampler:
         Of the batch only this process's part, which may be empty (N = 0) in a last, smaller batch.
         """
         seed = self.recipe.training.seed
-        count, size = self._samples_per_epoch, self.recipe.training.batch_size
-        order = np.random.default_rng([seed, epoch]).permutation(count)
-        batch = order[step * size : (step + 1) * size]
-        mine = [int(batch[position]) for position in self.part(len(batch))]
+        indices = self._indices(epoch, step)
+        mine = [indices[position] for position in self.part(len(indices))]
         samples = [self._sample(index % len(self.cases), [seed, epoch, index]) for index in mine]
         if not samples:
             patches = self.recipe.patches
@@ -61,6 +59,16 @@ class Sampler:
             return torch.empty(0, 1, *shape), torch.empty(0, 1, *shape, dtype=torch.uint8)
         images, labels = zip(*samples, strict=True)
         return torch.stack(images), torch.stack(labels)
+
+    def cases_of(self, epoch: int, step: int) -> list[str]:
+        """The names of the cases that the batch of one step is made of."""
+        return [self.cases[index % len(self.cases)].name for index in self._indices(epoch, step)]
+
+    def _indices(self, epoch: int, step: int) -> list[int]:
+        size = self.recipe.training.batch_size
+        generator = np.random.default_rng([self.recipe.training.seed, epoch])
+        order = generator.permutation(self._samples_per_epoch)
+        return [int(index) for index in order[step * size : (step + 1) * size]]
 
     def _sample(self, index: int, seed: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         case, generator = self.cases[index], np.random.default_rng(seed)
