@@ -4,7 +4,7 @@ BIN := .venv/bin
 DATA ?= ../shared/data
 DEMO ?=
 
-.PHONY: demo test test-slow viewer lint real experiment bench fuzz install clean
+.PHONY: demo test test-slow viewer lint real experiment bench load fuzz lock sbom audit install clean
 
 demo: install
 	$(BIN)/ynet3d demo --out demo $(DEMO)
@@ -47,6 +47,23 @@ fuzz: install
 bench: install
 	$(BIN)/ynet3d bench --out bench
 
+# `ynet3d serve` under questions, thousands of jobs, half requests and attacks: five minutes or so.
+LOAD ?=
+load: install
+	$(BIN)/python -m benchmarks.load --out load $(LOAD)
+
+# What we install is locked by hash, listed, and held against known vulnerabilities: docs/supply-chain.md.
+lock: install
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
+	$(BIN)/python -m supply_chain lock
+
+sbom: install
+	$(BIN)/python -m supply_chain bill --out sbom/ynet3d.cdx.json
+
+audit: install
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip-audit
+	$(BIN)/python -m supply_chain audit
+
 install: .venv/.installed
 
 # torch comes first and by its pinned version: other packages must not pull another build of it.
@@ -57,4 +74,4 @@ install: .venv/.installed
 	touch $@
 
 clean:
-	rm -rf .venv bench demo fuzz real experiment build src/*.egg-info
+	rm -rf .venv bench demo fuzz load sbom real experiment build src/*.egg-info
