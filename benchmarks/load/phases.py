@@ -140,6 +140,6 @@ async def hold_half_open(port: int, count: int, cookie: str, seen: dict[str, int
             finally:
                 writer.close()
             seen["closed by the server"] = seen.get("closed by the server", 0) + 1
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(2.0)
 
     await asyncio.gather(*(one(number) for number in range(count)))

@@ -8,6 +8,7 @@ from typing import Any
 from ynet3d.files import save_figure, write_json, write_text
 from ynet3d.plots import GREY, INK, new_figure, tidy
 
+_TIMES = ("p50", "p95", "p99", "max")
 _COLOURS = ("#2b6cb0", "#2f855a", "#c05621", "#6b46c1", "#b83280")
 
 
@@ -29,14 +30,17 @@ def markdown(found: dict[str, Any]) -> str:
     for phase in found["phases"]:
         lines += [
             f"| {phase['name']} | {row['kind']} | {row['answers']} | {row['per_second']:.0f} | "
-            f"{row['errors']} | {row['p50_ms']:.1f} | {row['p95_ms']:.1f} | {row['p99_ms']:.1f} | "
-            f"{row['max_ms']:.0f} |"
+            f"{row['errors']} | {' | '.join(_shown(row[f'{key}_ms']) for key in _TIMES)} |"
             for row in phase["rows"]
         ]
     lines += ["", *(f"* {name}: {value}" for name, value in found["counted"].items())]
     refused = [row for row in found["phases"][-1]["rows"] if row["kind"] in found["attacks"]]
     lines += [f"* {row['kind']}: answered {_words(row['statuses'])}" for row in refused]
     return "\n".join(lines) + "\n"
+
+
+def _shown(milliseconds: float | None) -> str:
+    return "-" if milliseconds is None else f"{milliseconds:.1f}"
 
 
 def _words(statuses: dict[str, int]) -> str:
@@ -57,7 +61,9 @@ def draw(found: dict[str, Any], target: Path) -> None:
     for (name, rows), axes in zip(phases, panels, strict=True):
         for height, row in enumerate(reversed(rows)):
             colour = _COLOURS[kinds.index(row["kind"]) % len(_COLOURS)]
-            times = [row[f"{key}_ms"] for key in ("p50", "p95", "p99", "max")]
+            times = [row[f"{key}_ms"] for key in _TIMES]
+            if None in times:
+                continue
             axes.plot(times, [height] * 4, "-", color=colour, linewidth=1.2)
             for time, mark in zip(times, "o|d>", strict=True):
                 axes.plot(time, height, mark, color=colour, markersize=5)

@@ -11,7 +11,9 @@ import asyncio
 import functools
 import json
 import logging
+import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -23,6 +25,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 LOG = logging.getLogger("ynet3d.serving")
 _TICK_SECONDS = 1.0
 _LOG_SECONDS = 5.0
+_LOOKED_AT = 16
 #: Files that the server has open beside those of connections: queue, workers, libraries.
 _OWN_FILES = 120
 
@@ -46,7 +49,8 @@ class Patience:
             another second, up to `body_credit_seconds` ahead.
         rest_seconds: for the rest of a body after its answer, which the sender may not read before.
         reader_seconds: for the next 64 kB of an answer.
-        most: connections at a time. One more takes the place of that which has the least time left.
+        most: connections at a time. One more takes the place of that which has the smallest part
+            of its time left, so that new ones come first.
     """
 
     header_seconds: float = 15.0
@@ -128,6 +132,10 @@ class PatientProtocol(H11Protocol):
         self._update()
         return None if self._wait is None else self._deadline - self.loop.time()
 
+    def allowed(self) -> float:
+        """Seconds that the other end has for what is waited for."""
+        return 1.0 if self._wait is None else self._patience.seconds(self._wait)
+
     def end(self, reason: str) -> None:
         """Close; a request that has begun and has no answer yet gets one."""
         self._closed.count(reason, self.loop.time())
@@ -175,20 +183,31 @@ class PatientProtocol(H11Protocol):
         return Wait.BODY if cycle.more_body and not self.flow.read_paused else None
 
     def _make_room(self) -> None:
-        waiting = [
-            (left, number, connection)
-            for number, connection in enumerate(self.connections)
-            if isinstance(connection, PatientProtocol)
-            and connection is not self
-            and not connection.transport.is_closing()
-            and (left := connection.remaining()) is not None
-        ]
-        if waiting:
-            min(waiting, key=lambda one: one[:2])[2].end("others needed its place")
-        else:
+        # Some of them will do: with all, each new connection would cost as much as hundreds.
+        others = list(self.connections)
+        if not (
+            _end_one(random.sample(others, min(_LOOKED_AT, len(others))), self)
+            or _end_one(others, self)
+        ):
             self._closed.count("all others were at work", self.loop.time())
             self.transport.write(_answer(503, "The server is busy: try again in a moment."))
             self.transport.close()
+
+
+def _end_one(connections: Sequence[object], newcomer: PatientProtocol) -> bool:
+    """End the one with the smallest part of its time left; False if all are worked for."""
+    waiting = [
+        (left / one.allowed(), number, one)
+        for number, one in enumerate(connections)
+        if isinstance(one, PatientProtocol)
+        and one is not newcomer
+        and not one.transport.is_closing()
+        and (left := one.remaining()) is not None
+    ]
+    if not waiting:
+        return False
+    min(waiting, key=lambda one: one[:2])[2].end("others needed its place")
+    return True
 
 
 def _answer(status: int, detail: str) -> bytes:
