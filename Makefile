@@ -4,7 +4,7 @@ BIN := .venv/bin
 DATA ?= ../shared/data
 DEMO ?=
 
-.PHONY: demo test test-slow viewer lint real experiment bench fuzz fuzz-guided faults install clean
+.PHONY: demo test test-slow viewer lint real experiment bench load fuzz fuzz-guided faults lock sbom audit install clean
 
 demo: install
 	$(BIN)/ynet3d demo --out demo $(DEMO)
@@ -58,6 +58,23 @@ faults: install
 bench: install
 	$(BIN)/ynet3d bench --out bench
 
+# `ynet3d serve` under questions, thousands of jobs, half requests and attacks: five minutes or so.
+LOAD ?=
+load: install
+	$(BIN)/python -m benchmarks.load --out load $(LOAD)
+
+# What we install is locked by hash, listed, and held against known vulnerabilities: docs/supply-chain.md.
+lock: install
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
+	$(BIN)/python -m supply_chain lock
+
+sbom: install
+	$(BIN)/python -m supply_chain bill --out sbom/ynet3d.cdx.json
+
+audit: install
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip-audit
+	$(BIN)/python -m supply_chain audit
+
 install: .venv/.installed
 
 # torch comes first and by its pinned version: other packages must not pull another build of it.
@@ -68,4 +85,4 @@ install: .venv/.installed
 	touch $@
 
 clean:
-	rm -rf .venv bench demo faults fuzz fuzz-guided real experiment build src/*.egg-info
+	rm -rf .venv bench demo faults fuzz fuzz-guided load sbom real experiment build src/*.egg-info

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -18,8 +17,9 @@ from tests.small_runs import small_scan
 from ynet3d.files import write_json
 from ynet3d.reporting import statistics, write_lesions_csv
 from ynet3d.serving.app import create_app
+from ynet3d.serving.connections import Patience, uvicorn_server
 from ynet3d.serving.context import Context
-from ynet3d.serving.jobs import Job, State, Task, new_identifier
+from ynet3d.serving.jobs import Job, JobStore, State, Task, new_identifier
 from ynet3d.serving.settings import ServerSettings
 from ynet3d.serving.supervisor import Supervisor
 from ynet3d.serving.worker import work
@@ -49,10 +49,12 @@ def context(client: TestClient) -> Context:
 
 
 @contextmanager
-def listening_server(folder: Path, **settings: Any) -> Iterator[tuple[str, Context]]:
+def listening_server(
+    folder: Path, *, patience: Patience | None = None, **settings: Any
+) -> Iterator[tuple[str, Context]]:
     """A server on a port of its own, with workers; its address, and what it works with."""
     app = create_app(ServerSettings(data=folder, **settings))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
+    server = uvicorn_server(app, host="127.0.0.1", port=0, patience=patience)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
@@ -99,6 +101,19 @@ def finished_job(server: Context, image: Volume, label: Volume, name: str = "sca
     job = server.store.get(identifier)
     assert job is not None
     return job
+
+
+def fill(store: JobStore, kinds: Sequence[tuple[Task, State]], *, first: int = 1) -> None:
+    """Jobs without files, oldest first, in one transaction."""
+    with store._open() as database:
+        database.executemany(
+            "INSERT INTO jobs (id, number, name, file, task, state, created, series, finished) "
+            "VALUES (?, ?, ?, 'scan.nii.gz', ?, ?, 0, ?, 0)",
+            [
+                (new_identifier(), number, f"scan-{number}.nii.gz", task, state, f"1.2.{number}")
+                for number, (task, state) in enumerate(kinds, start=first)
+            ],
+        )
 
 
 def do_corrections(server: Context) -> None:

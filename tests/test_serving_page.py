@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("fastapi")
 pytest.importorskip("playwright")
 
-from tests.serving_cases import finished_job, listening_server, scan_file
+from tests.serving_cases import fill, finished_job, listening_server, scan_file
 from tests.serving_pages import (
     CHROMIUM,
     DESKTOP,
@@ -30,7 +30,7 @@ from tests.serving_pages import (
 )
 from tests.small_runs import save_constant_weights, small_scan
 from ynet3d.serving.context import Context
-from ynet3d.serving.jobs import Job
+from ynet3d.serving.jobs import Job, State, Task
 from ynet3d.serving.viewer import viewer_module
 from ynet3d.volumes import Volume, read_label
 
@@ -259,6 +259,24 @@ def test_nothing_sticks_out(site: Site, size: tuple[int, int]) -> None:
         assert page.evaluate("document.documentElement.dataset.theme") == "light"
         page.locator("#save").scroll_into_view_if_needed()
         assert page.locator("#save").is_visible()
+
+
+def test_a_list_of_thousands(site: Site) -> None:
+    store = site.server.store
+    fill(store, [(Task.PREDICT, State.CANCELLED)] * 1500, first=1_000_000)
+    try:
+        # The scan that is looked at is far down the list.
+        with opened(site.browser, f"{site.url}/#{site.job.id}") as page:
+            until(page, "ynet3d.viewer?.hasMask")
+            assert page.locator("#jobs li").count() == 50
+            more = len(store.all()) - 50
+            assert page.inner_text("#older") == f"Show older scans ({more} more)"
+            page.locator("#older").click()
+            until(page, "document.querySelectorAll('#jobs li').length === 250")
+            assert page.evaluate("ynet3d.job.id") == site.job.id
+    finally:
+        with store._open() as database:
+            database.execute("DELETE FROM jobs WHERE number >= 1000000")
 
 
 def test_a_token_is_asked_for(site: Site, tmp_path: Path) -> None:

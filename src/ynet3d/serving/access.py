@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ynet3d.serving.settings import ServerSettings, is_loopback
+from ynet3d.serving.tries import Tries
 
 LOG = logging.getLogger("ynet3d.serving")
 COOKIE = "ynet3d"
@@ -38,6 +39,7 @@ HEADERS = {
 #: Open to everybody: nothing here tells of a scan, and without them nobody could log in.
 _OPEN = ("/", "/api/login", "/api/health", "/auth/", "/auth/token", "/favicon.ico")
 _OPEN_FOLDERS = ("/static/", "/viewer/")
+TOO_MANY_TRIES = "Too many wrong tokens came from this address: wait a minute, then try again."
 
 
 class Access:
@@ -48,8 +50,8 @@ class Access:
     machine's (a name of theirs that they point to 127.0.0.1).
     """
 
-    def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
-        self._app, self._settings = app, settings
+    def __init__(self, app: ASGIApp, settings: ServerSettings, tries: Tries) -> None:
+        self._app, self._settings, self._tries = app, settings, tries
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -80,31 +82,59 @@ class Access:
     def _refusal(self, scope: Scope) -> ASGIApp | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if self._settings.token is None and not is_loopback(urlsplit(f"//{host}").hostname or ""):
+        if self._settings.token is None and not is_loopback(_host_name(host)):
             return _refused(403, f"This server does not answer to the name {host!r}.")
         origin = headers.get("origin")
         if origin is not None and not self._trusted(origin, host):
             return _refused(403, "Pages of other sites may not use this server.")
         path = scope["path"]
-        is_open = path in _OPEN or path.startswith(_OPEN_FOLDERS)
-        if is_open or is_known(headers, self._settings.token):
+        token = self._settings.token
+        if token is None or path in _OPEN or path.startswith(_OPEN_FOLDERS):
             return None
-        return _refused(401, "A token is needed: log in, or send it as a bearer token.")
+        return self._stranger(headers, address_of(scope), token)
+
+    def _stranger(self, headers: Headers, address: str, token: str) -> ASGIApp | None:
+        # Before anything is counted: a cookie cannot be guessed, and others of this address go on.
+        if has_cookie(headers, token):
+            return None
+        given = bearer(headers)
+        if given is not None:
+            if seconds := self._tries.wait(address):
+                return _refused(429, TOO_MANY_TRIES, {"retry-after": str(seconds)})
+            if same_secret(given, token):
+                return None
+            self._tries.wrong(address, given)
+        detail = "A token is needed: log in, or send it as a bearer token."
+        return _refused(401, detail, {"www-authenticate": "Bearer"})
 
     def _trusted(self, origin: str, host: str) -> bool:
         if origin in self._settings.allowed_origins:
             return True
         # The scheme may differ behind a proxy that ends TLS.
-        return urlsplit(origin).netloc == host and origin.startswith(("http://", "https://"))
+        return origin in (f"http://{host}", f"https://{host}")
 
 
-def is_known(headers: Mapping[str, str], token: str | None) -> bool:
-    """Whether a request brings the token, as a bearer token or by the cookie of a login."""
-    if token is None:
-        return True
+def _host_name(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # "[::1" and other halves
+        return ""
+
+
+def address_of(scope: Scope) -> str:
+    """Where a request comes from; of a proxy on this machine, what it says (X-Forwarded-For)."""
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
+def bearer(headers: Mapping[str, str]) -> str | None:
+    """The token that a request brings."""
     scheme, _, given = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and same_secret(given.strip(), token):
-        return True
+    return given.strip() if scheme.lower() == "bearer" and given.strip() else None
+
+
+def has_cookie(headers: Mapping[str, str], token: str) -> bool:
+    """Whether a request brings the cookie of a login."""
     try:
         cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
     except CookieError:
@@ -114,7 +144,13 @@ def is_known(headers: Mapping[str, str], token: str | None) -> bool:
 
 def same_secret(given: str, expected: str) -> bool:
     """Compare in a time that says nothing of where the two differ."""
-    return hmac.compare_digest(given.encode(), expected.encode())
+    # Hashes have one length, so that not even the secret's length shows in the time.
+    return hmac.compare_digest(_digest(given), _digest(expected))
+
+
+def _digest(text: str) -> bytes:
+    # JSON may hold halves of a surrogate pair, which UTF-8 has no place for.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def cookie_of(token: str) -> str:
@@ -122,6 +158,5 @@ def cookie_of(token: str) -> str:
     return hmac.new(token.encode(), b"ynet3d cookie", hashlib.sha256).hexdigest()
 
 
-def _refused(status: int, detail: str) -> ASGIApp:
-    headers = {"www-authenticate": "Bearer"} if status == 401 else None
+def _refused(status: int, detail: str, headers: dict[str, str] | None = None) -> ASGIApp:
     return JSONResponse({"detail": detail}, status, headers)

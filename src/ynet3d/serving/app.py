@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from importlib import resources
 from pathlib import Path
 
-from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import FileResponse
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 
 from ynet3d import __version__
-from ynet3d.errors import InputError, YnetError
+from ynet3d.errors import YnetError
 from ynet3d.labels import RESEARCH_USE
 from ynet3d.serving import monai_label, monai_label_store, routes
 from ynet3d.serving.access import Access
+from ynet3d.serving.bodies import SmallBodies
 from ynet3d.serving.context import Context
 from ynet3d.serving.folders import JobFolders
 from ynet3d.serving.jobs import JobStore
+from ynet3d.serving.problems import answer_problems, problems_everywhere
 from ynet3d.serving.settings import ServerSettings
 from ynet3d.serving.supervisor import Supervisor
-from ynet3d.serving.uploads import DiskFullError, TooLargeError
+from ynet3d.serving.tries import Tries
 from ynet3d.serving.viewer import viewer_module
 
-LOG = logging.getLogger("ynet3d.serving")
 STATIC = Path(str(resources.files("ynet3d.serving") / "static"))
 
 
@@ -43,6 +42,7 @@ def create_app(settings: ServerSettings, *, viewer: Path | None = None) -> FastA
     settings = settings.checked()
     folders = JobFolders(settings.data)
     module = viewer or viewer_module()
+    tries = Tries()
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
@@ -52,7 +52,7 @@ def create_app(settings: ServerSettings, *, viewer: Path | None = None) -> FastA
                 store = JobStore(folders.queue)
                 stack.callback(store.close)
                 supervisor = Supervisor(settings, store, folders)
-                app.state.context = Context(settings, folders, store, supervisor)
+                app.state.context = Context(settings, folders, store, supervisor, tries)
                 supervisor.start()
             except YnetError as error:
                 app.state.refusal = error  # for `serve`: uvicorn knows only that it failed
@@ -66,6 +66,7 @@ def create_app(settings: ServerSettings, *, viewer: Path | None = None) -> FastA
         summary="Finds the liver and its tumours in CT scans.",
         description=f"{RESEARCH_USE} Masks: 0 background, 1 liver, 2 tumour.",
         lifespan=running,
+        responses=problems_everywhere(),
         docs_url=None,  # it would load scripts from elsewhere
         redoc_url=None,
     )
@@ -90,8 +91,9 @@ def create_app(settings: ServerSettings, *, viewer: Path | None = None) -> FastA
         return FileResponse(module, media_type="text/javascript")
 
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    _answer_errors(app)
-    app.add_middleware(Access, settings=settings)
+    answer_problems(app)
+    app.add_middleware(SmallBodies)
+    app.add_middleware(Access, settings=settings, tries=tries)
     if settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -100,33 +102,3 @@ def create_app(settings: ServerSettings, *, viewer: Path | None = None) -> FastA
             allow_headers=["authorization", "content-type"],
         )
     return app
-
-
-def _answer_errors(app: FastAPI) -> None:
-    """One sentence to the user for every kind of error, and a line for the operator."""
-
-    @app.exception_handler(YnetError)
-    async def refused(request: Request, error: YnetError) -> JSONResponse:
-        status = 500
-        for kind, code in ((TooLargeError, 413), (InputError, 422), (DiskFullError, 507)):
-            if isinstance(error, kind):
-                status = code
-                break
-        # The sentence may name a file or a series, so that it does not go to the log.
-        LOG.log(
-            logging.WARNING if status < 500 else logging.ERROR,
-            "%s: answered %d (%s)",
-            request.url.path,
-            status,
-            type(error).__name__,
-        )
-        return JSONResponse({"detail": str(error)}, status)
-
-    @app.exception_handler(ClientDisconnect)
-    async def gone(request: Request, error: ClientDisconnect) -> Response:
-        LOG.warning("%s: the sender hung up midway; nothing was kept", request.url.path)
-        return Response(status_code=400)
-
-    @app.exception_handler(Exception)
-    async def failed(request: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"detail": "The server failed; its log says why."}, 500)

@@ -14,6 +14,8 @@ from ynet3d.errors import InputError, YnetError
 from ynet3d.files import atomic_path
 
 _ENDED = ("done", "failed", "cancelled")
+#: Jobs that are asked for at a time.
+_PAGE = 500
 
 
 class Client:
@@ -86,8 +88,14 @@ class Client:
 
     def jobs(self) -> list[dict[str, Any]]:
         """All jobs, newest first."""
-        content: list[dict[str, Any]] = self._ask("GET", "/api/jobs").json()
-        return content
+        found: list[dict[str, Any]] = []
+        words = {"limit": _PAGE}
+        while True:
+            page: list[dict[str, Any]] = self._ask("GET", "/api/jobs", params=words).json()
+            found += page
+            if len(page) < _PAGE:
+                return found
+            words["before"] = page[-1]["number"]
 
     def wait(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,11 +13,13 @@ from starlette.requests import ClientDisconnect
 
 from ynet3d.errors import InputError, YnetError
 from ynet3d.pipelines.corrected_mask import check_corrected_mask
+from ynet3d.serving.access import TOO_MANY_TRIES, address_of, same_secret
 from ynet3d.serving.folders import JobFolders
 from ynet3d.serving.jobs import ACTIVE, Job, JobStore, State, Task, new_identifier
 from ynet3d.serving.metrics import Counters
 from ynet3d.serving.settings import ServerSettings
 from ynet3d.serving.supervisor import Supervisor
+from ynet3d.serving.tries import Tries
 from ynet3d.serving.uploads import accept, explained_full_disk, receive
 from ynet3d.volumes import Volume, write_label
 
@@ -60,7 +62,17 @@ class Context:
     folders: JobFolders
     store: JobStore
     supervisor: Supervisor
+    tries: Tries
     counters: Counters = field(default_factory=Counters)
+
+    def check_secret(self, request: Request, given: str) -> None:
+        """Let a login through, or answer 401, or 429 to one that has guessed too often."""
+        address = address_of(request.scope)
+        if seconds := self.tries.wait(address):
+            raise HTTPException(429, TOO_MANY_TRIES, {"retry-after": str(seconds)})
+        if not same_secret(given, self.settings.token or ""):
+            self.tries.wrong(address, given)
+            raise HTTPException(401, "That is not the token of this server.")
 
     def job(self, identifier: str) -> Job:
         """A job, or the answer 404."""
@@ -71,10 +83,18 @@ class Context:
 
     def view(self, job: Job) -> JobView:
         """A job as the API shows it."""
+        return self.views([job])[0]
+
+    def views(self, jobs: Sequence[Job]) -> list[JobView]:
+        """Jobs that follow each other in the queue, as the API shows them."""
+        ahead = self.store.ahead(jobs)
+        return [self._view(job, ahead.get(job.id, 0)) for job in jobs]
+
+    def _view(self, job: Job, ahead: int) -> JobView:
         kept = 3600 * self.settings.keep_hours
         active = job.state in ACTIVE
         return JobView(
-            ahead=self.store.ahead(job) if job.state is State.QUEUED else 0,
+            ahead=ahead if job.state is State.QUEUED else 0,
             notes=list(job.notes),
             files=self.folders.files(job.id),
             expires=None if active or job.finished is None else job.finished + kept,

@@ -66,11 +66,7 @@ class JobFolders:
     def files(self, identifier: str) -> list[str]:
         """Names of what can be downloaded, relative to the result, the scan's image first."""
         result = self.result(identifier)
-        found = sorted(
-            path.relative_to(result).as_posix()
-            for path in result.rglob("*")
-            if path.is_file() and not path.is_symlink() and ".writing-" not in str(path)
-        )
+        found = sorted(_files_in(result))
         return [IMAGE, *found] if self.image(identifier).is_file() else found
 
     def file(self, identifier: str, name: str) -> Path | None:
@@ -113,6 +109,21 @@ class JobFolders:
                     f"Another server uses {self.data}: stop it, or give another --data."
                 ) from None
             yield
+
+
+def _files_in(folder: Path | str, before: str = "") -> Iterator[str]:
+    # Not `rglob`, which asks the disk for every file several times: a list of jobs asks often.
+    try:
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):  # none yet, or deleted at this moment
+        return
+    for entry in entries:
+        if ".writing-" in entry.name:
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files_in(entry.path, f"{before}{entry.name}/")
+        elif entry.is_file(follow_symlinks=False):
+            yield f"{before}{entry.name}"
 
 
 def name_on_disk(name: str) -> str:

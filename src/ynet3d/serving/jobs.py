@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ynet3d.errors import YnetError
+from ynet3d.volumes.formats import strip_suffix
 
 #: A job that was running when the server was killed starts again, but not for ever: it may be what
 #: kills the server.
@@ -30,7 +31,11 @@ CREATE TABLE IF NOT EXISTS jobs (
     failure TEXT NOT NULL DEFAULT '', notes TEXT NOT NULL DEFAULT '[]',
     attempts INTEGER NOT NULL DEFAULT 0, revision INTEGER NOT NULL DEFAULT 0,
     series TEXT, created REAL NOT NULL, started REAL, finished REAL
-)
+);
+CREATE INDEX IF NOT EXISTS jobs_by_number ON jobs (number);
+CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, task, number);
+CREATE INDEX IF NOT EXISTS jobs_by_series ON jobs (series);
+CREATE INDEX IF NOT EXISTS jobs_by_end ON jobs (finished);
 """
 
 
@@ -103,7 +108,7 @@ class JobStore:
         with self._open() as database:
             # Readers (the page asks every half second) and the worker do not wait for each other.
             database.execute("PRAGMA journal_mode = WAL")
-            database.execute(_SCHEMA)
+            database.executescript(_SCHEMA)
         # While one connection is open, the others find SQLite's own files and need not make them:
         # the queue can still be read when the disk is full.
         self._held = sqlite3.connect(self._path, check_same_thread=False)
@@ -132,20 +137,77 @@ class JobStore:
         """All jobs, newest first."""
         return self._select("ORDER BY number DESC")
 
+    def page(self, limit: int, *, before: int | None = None) -> list[Job]:
+        """The newest jobs, or the newest of those that have a number lower than `before`."""
+        if before is None:
+            return self._select("ORDER BY number DESC LIMIT ?", limit)
+        return self._select("WHERE number < ? ORDER BY number DESC LIMIT ?", before, limit)
+
+    def called(self, name: str) -> Job | None:
+        """The newest job of that identifier, series, or file name with or without suffix."""
+        found = self.get(name) or next(
+            iter(self._select("WHERE series = ? ORDER BY number DESC LIMIT 1", name)), None
+        )
+        if found is not None or not name:
+            return found
+        with self._open() as database:
+            rows = database.execute("SELECT id, name FROM jobs ORDER BY number DESC")
+            for identifier, own in rows:
+                if name in (own, strip_suffix(own)):
+                    return _one(database, identifier)
+        return None
+
+    def newest_uncorrected(self) -> Job | None:
+        """The newest job whose mask is there and was never corrected."""
+        clause = "WHERE state = ? AND revision = 0 ORDER BY number DESC LIMIT 1"
+        return next(iter(self._select(clause, State.DONE)), None)
+
+    def corrected(self) -> int:
+        """How many finished jobs have a corrected mask."""
+        with self._open() as database:
+            found = database.execute(
+                "SELECT COUNT(*) FROM jobs WHERE state = ? AND revision > 0", (State.DONE,)
+            ).fetchone()
+        return int(found[0])
+
+    def prediction_seconds(self) -> tuple[int, float]:
+        """How many predictions that are kept have ended, and how long they took together."""
+        with self._open() as database:
+            count, seconds = database.execute(
+                "SELECT COUNT(*), COALESCE(SUM(finished - started), 0) FROM jobs "
+                "WHERE task = ? AND started IS NOT NULL AND finished IS NOT NULL",
+                (Task.PREDICT,),
+            ).fetchone()
+        return int(count), float(seconds)
+
     def counts(self) -> dict[State, int]:
         """How many jobs are in each state."""
         with self._open() as database:
             rows = database.execute("SELECT state, COUNT(*) FROM jobs GROUP BY state").fetchall()
         return dict.fromkeys(State, 0) | {State(row[0]): row[1] for row in rows}
 
-    def ahead(self, job: Job) -> int:
-        """How many queued or running jobs of the same kind come before this one."""
-        with self._open() as database:
-            found = database.execute(
-                "SELECT COUNT(*) FROM jobs WHERE task = ? AND number < ? AND state IN (?, ?)",
-                (job.task, job.number, *ACTIVE),
-            ).fetchone()
-        return int(found[0])
+    def ahead(self, jobs: Sequence[Job]) -> dict[str, int]:
+        """How many queued or running jobs of the same kind come before each, by identifier.
+
+        Args:
+            jobs: that follow each other in the queue, as one page of it: jobs between two of them
+                are not looked for.
+        """
+        found: dict[str, int] = {}
+        for task in Task:
+            active = sorted(
+                (job for job in jobs if job.task is task and job.state in ACTIVE),
+                key=lambda job: job.number,
+            )
+            if active:
+                with self._open() as database:
+                    (before,) = database.execute(
+                        "SELECT COUNT(*) FROM jobs WHERE task = ? AND number < ? "
+                        "AND state IN (?, ?)",
+                        (task, active[0].number, *ACTIVE),
+                    ).fetchone()
+                found |= {job.id: before + place for place, job in enumerate(active)}
+        return found
 
     def claim(self, task: Task) -> Job | None:
         """Take the first queued job: it is running from now on, and nobody else's."""

@@ -7,7 +7,7 @@ from collections import Counter
 
 from ynet3d import __version__
 from ynet3d.serving.folders import JobFolders
-from ynet3d.serving.jobs import JobStore, Task
+from ynet3d.serving.jobs import JobStore
 
 
 class Counters:
@@ -23,12 +23,7 @@ class Counters:
 
 def metrics_text(store: JobStore, folders: JobFolders, counters: Counters) -> str:
     """Jobs by state, seconds of finished predictions, uploads by outcome, free disk."""
-    jobs = store.all()
-    seconds = [
-        job.finished - job.started
-        for job in jobs
-        if job.task is Task.PREDICT and job.started is not None and job.finished is not None
-    ]
+    predictions, seconds = store.prediction_seconds()
     states = store.counts()
     samples: list[tuple[str, str, str, dict[str, float]]] = [
         ("ynet3d_info", "gauge", "The version that runs.", {f'version="{__version__}"': 1}),
@@ -51,13 +46,13 @@ def metrics_text(store: JobStore, folders: JobFolders, counters: Counters) -> st
             "ynet3d_prediction_seconds_sum",
             "gauge",
             "Seconds of the predictions that are kept.",
-            {"": round(sum(seconds), 3)},
+            {"": round(seconds, 3)},
         ),
         (
             "ynet3d_prediction_seconds_count",
             "gauge",
             "Number of these predictions.",
-            {"": len(seconds)},
+            {"": predictions},
         ),
         (
             "ynet3d_disk_free_bytes",

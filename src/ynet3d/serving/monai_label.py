@@ -22,7 +22,6 @@ from starlette.concurrency import run_in_threadpool
 from ynet3d import __version__
 from ynet3d.labels import RESEARCH_USE
 from ynet3d.pipelines.segmentations import SEGMENTATION, STATISTICS
-from ynet3d.serving.access import same_secret
 from ynet3d.serving.context import Context, context_of
 from ynet3d.serving.jobs import Job, State
 from ynet3d.serving.monai_label_images import (
@@ -33,6 +32,7 @@ from ynet3d.serving.monai_label_images import (
     take_file,
     take_files,
 )
+from ynet3d.serving.problems import content, form, problems
 from ynet3d.volumes import Volume, read_label, write_volume
 
 router = APIRouter(tags=["MONAI Label"])
@@ -70,7 +70,19 @@ def info(request: Request) -> dict[str, Any]:
     }
 
 
-@router.post("/infer/{model}")
+@router.post(
+    "/infer/{model}",
+    response_class=Response,
+    openapi_extra=form("file"),
+    responses={
+        200: content(
+            *("application/octet-stream", "application/dicom"),
+            *("multipart/form-data", "application/json"),
+        )
+        | {"description": "the mask, what was found, or both"},
+        **problems(404, 499),
+    },
+)
 async def infer(
     request: Request, model: str, image: str = "", session_id: str = "", output: str = ""
 ) -> Response:
@@ -105,7 +117,7 @@ async def infer(
     return _multipart(found, body, name)
 
 
-@router.put("/session/")
+@router.put("/session/", openapi_extra=form("files"))
 async def create_session(request: Request) -> dict[str, Any]:
     """Take in the volume that a plug-in has open; several files are those of one DICOM series."""
     context = context_of(request)
@@ -117,7 +129,9 @@ async def create_session(request: Request) -> dict[str, Any]:
     return {"session_id": job.id, "session_info": _session(context, job)}
 
 
-@router.get("/session/{session_id}", response_model=None)
+@router.get(
+    "/session/{session_id}", response_model=None, responses={200: content("*/*"), **problems(404)}
+)
 def get_session(
     request: Request, session_id: str, image: bool = False
 ) -> dict[str, Any] | FileResponse:
@@ -129,7 +143,7 @@ def get_session(
     return _session(context, job)
 
 
-@router.delete("/session/{session_id}")
+@router.delete("/session/{session_id}", responses=problems(404))
 def remove_session(request: Request, session_id: str) -> dict[str, Any]:
     """Forget a session and its image."""
     context = context_of(request)
@@ -142,13 +156,13 @@ def remove_session(request: Request, session_id: str) -> dict[str, Any]:
 def next_sample(request: Request, strategy: str) -> dict[str, Any]:
     """The newest scan that has a mask which nobody has corrected; empty if there is none."""
     context = context_of(request)
-    for job in context.store.all():
-        if job.state is State.DONE and job.revision == 0:
-            return {"id": job.id, "name": f"{job.id}.nii.gz", "strategy": {strategy: {}}}
-    return {}
+    job = context.store.newest_uncorrected()
+    if job is None:
+        return {}
+    return {"id": job.id, "name": f"{job.id}.nii.gz", "strategy": {strategy: {}}}
 
 
-@router.get("/train/")
+@router.get("/train/", responses=problems(404))
 def train_status(check_if_running: bool = False) -> dict[str, Any]:
     """Nothing trains here; plug-ins ask for it all the same, and expect 404 then."""
     raise HTTPException(404, "No training runs here: use `ynet3d train`.")
@@ -168,8 +182,7 @@ async def auth_token(request: Request) -> dict[str, Any]:
     if token is None:
         return {"access_token": None, "token_type": None}
     given = parse_qs((await request.body()).decode("utf-8", "replace")).get("password", [""])[0]
-    if not same_secret(given, token):
-        raise HTTPException(401, "The password is the token of this server.")
+    context_of(request).check_secret(request, given)
     return {"access_token": token, "token_type": "bearer"}
 
 

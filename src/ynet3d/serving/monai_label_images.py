@@ -14,34 +14,34 @@ from starlette.datastructures import UploadFile
 
 from ynet3d.documents import DocumentError, parse_json
 from ynet3d.labels import Label
+from ynet3d.serving.bodies import announced_bytes
 from ynet3d.serving.context import Context
 from ynet3d.serving.folders import name_on_disk
 from ynet3d.serving.jobs import Job, State, new_identifier
 from ynet3d.serving.uploads import TooLargeError, explained_full_disk
-from ynet3d.volumes import strip_suffix
 from ynet3d.volumes.formats import volume_suffix
 
 LABELS = {"liver": int(Label.LIVER), "tumour": int(Label.TUMOUR)}
 _CHUNK_BYTES = 2**20
 _MAX_FILES = 20_000
+#: Fields that are no files are kept in memory, each of up to a megabyte.
+_MAX_FIELDS = 20
 
 
 def find_image(context: Context, name: str) -> Job:
     """The newest job of that identifier, SeriesInstanceUID, or file name without suffix."""
-    for job in context.store.all():
-        if name and name in (job.id, job.series, strip_suffix(job.name), job.name):
-            return job
-    raise HTTPException(404, "There is no such image here: send it first.")
+    found = context.store.called(name)
+    if found is None:
+        raise HTTPException(404, "There is no such image here: send it first.")
+    return found
 
 
 def datastore_counts(context: Context) -> dict[str, Any]:
     """How many images there are, and how many have a mask that a person has seen to."""
-    jobs = context.store.all()
-    done = [job for job in jobs if job.state is State.DONE]
-    corrected = sum(job.revision > 0 for job in done)
-    tags = {"original": len(done), "final": corrected}
+    counts, corrected = context.store.counts(), context.store.corrected()
+    tags = {"original": counts[State.DONE], "final": corrected}
     return {
-        "total": len(jobs),
+        "total": sum(counts.values()),
         "completed": corrected,
         "label_tags": {tag: count for tag, count in tags.items() if count},
     }
@@ -58,8 +58,7 @@ async def form_of(
         InputError: `params` is no JSON object.
     """
     limit = _context_limit(request)
-    announced = request.headers.get("content-length")
-    if announced is not None and int(announced) > limit:
+    if (announced_bytes(request.headers) or 0) > limit:
         raise _too_large(limit)
     left = limit
     receive = request.receive
@@ -74,7 +73,7 @@ async def form_of(
 
     request._receive = counted
     with explained_full_disk():  # parts are kept in temporary files
-        form = await request.form(max_files=_MAX_FILES)
+        form = await request.form(max_files=_MAX_FILES, max_fields=_MAX_FIELDS)
     try:
         files: dict[str, list[UploadFile]] = {}
         params: dict[str, Any] = {}

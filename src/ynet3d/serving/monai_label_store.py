@@ -25,11 +25,14 @@ from ynet3d.serving.monai_label_images import (
     form_of,
     take_file,
 )
+from ynet3d.serving.problems import content, form, problems
 from ynet3d.serving.uploads import receive
 from ynet3d.volumes import Volume, placed_on, read_label
 from ynet3d.volumes.formats import volume_suffix
 
 router = APIRouter(prefix="/datastore", tags=["MONAI Label"])
+
+_FILE: dict[int | str, dict[str, Any]] = {200: content("*/*"), **problems(404)}
 
 #: What people call the two structures.
 _SYNONYMS = {"liver": Label.LIVER, "tumour": Label.TUMOUR, "tumor": Label.TUMOUR} | {
@@ -54,8 +57,8 @@ def datastore(request: Request, output: str = "stats") -> Any:
     }
 
 
-@router.put("/")
-@router.put("/image")
+@router.put("/", openapi_extra=form("file"))
+@router.put("/image", openapi_extra=form("file"))
 async def add_image(request: Request, image: str = "") -> dict[str, str]:
     """Send a scan (`file`); it is segmented at once. The answer says its name from now on."""
     context = context_of(request)
@@ -66,8 +69,8 @@ async def add_image(request: Request, image: str = "") -> dict[str, str]:
     return {"image": job.id}
 
 
-@router.delete("/")
-@router.delete("/image")
+@router.delete("/", responses=problems(404))
+@router.delete("/image", responses=problems(404))
 def remove_image(request: Request, id: str) -> dict[str, str]:  # noqa: A002 - so the protocol names it
     """Remove a scan and everything of it."""
     context = context_of(request)
@@ -75,8 +78,8 @@ def remove_image(request: Request, id: str) -> dict[str, str]:  # noqa: A002 - s
     return {}
 
 
-@router.head("/image")
-@router.get("/image")
+@router.head("/image", response_class=FileResponse, responses=_FILE)
+@router.get("/image", response_class=FileResponse, responses=_FILE)
 def image(request: Request, image: str) -> Response:
     """The scan as it came, or as NIfTI if it came as DICOM."""
     context = context_of(request)
@@ -89,7 +92,7 @@ def image(request: Request, image: str) -> Response:
     return FileResponse(path, filename=f"{job.id}{volume_suffix(path)}")
 
 
-@router.get("/image/info")
+@router.get("/image/info", responses=problems(404))
 def image_info(request: Request, image: str) -> dict[str, Any]:
     """What is known of a scan."""
     info: dict[str, Any] = _object(find_image(context_of(request), image))["image"]["info"]
@@ -104,8 +107,8 @@ def ignored_info() -> dict[str, Any]:
     return {}
 
 
-@router.head("/label")
-@router.get("/label")
+@router.head("/label", response_class=FileResponse, responses=_FILE)
+@router.get("/label", response_class=FileResponse, responses=_FILE)
 def label(request: Request, label: str, tag: str = "final") -> Response:
     """The mask; `tag=original` is the network's own, `final` the corrected one if there is one."""
     context = context_of(request)
@@ -118,7 +121,7 @@ def label(request: Request, label: str, tag: str = "final") -> Response:
     raise HTTPException(404, "There is no mask of this image yet.")
 
 
-@router.get("/label/info")
+@router.get("/label/info", responses=problems(404))
 def label_info(request: Request, label: str, tag: str = "final") -> dict[str, Any]:
     """What is known of a mask."""
     labels = _object(find_image(context_of(request), label))["labels"]
@@ -126,7 +129,7 @@ def label_info(request: Request, label: str, tag: str = "final") -> dict[str, An
     return info
 
 
-@router.put("/label")
+@router.put("/label", openapi_extra=form("label"), responses=problems(404, 409))
 async def save_label(request: Request, image: str, tag: str = "final") -> dict[str, str]:
     """Send a corrected mask (`label`); `label_info` in `params` says which value is what.
 

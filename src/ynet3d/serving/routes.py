@@ -16,10 +16,13 @@ from starlette.concurrency import run_in_threadpool
 
 from ynet3d import __version__
 from ynet3d.labels import RESEARCH_USE
-from ynet3d.serving.access import COOKIE, cookie_of, same_secret
+from ynet3d.serving.access import COOKIE, cookie_of
+from ynet3d.serving.bodies import announced_bytes
 from ynet3d.serving.context import JobView, context_of
 from ynet3d.serving.folders import IMAGE
 from ynet3d.serving.metrics import metrics_text
+from ynet3d.serving.problems import content, problems
+from ynet3d.serving.problems import upload as upload_body
 
 router = APIRouter(prefix="/api")
 
@@ -57,8 +60,7 @@ def login(request: Request, response: Response, given: Login) -> dict[str, bool]
     token = context_of(request).settings.token
     if token is None:
         return {"known": True}
-    if not same_secret(given.token, token):
-        raise HTTPException(401, "That is not the token of this server.")
+    context_of(request).check_secret(request, given.token)
     response.set_cookie(
         COOKIE,
         cookie_of(token),
@@ -76,7 +78,7 @@ def limits(request: Request) -> dict[str, Any]:
     return {"upload_bytes": settings.upload_limit, "keep_hours": settings.keep_hours}
 
 
-@router.post("/jobs", status_code=201, tags=["jobs"])
+@router.post("/jobs", status_code=201, tags=["jobs"], openapi_extra=upload_body())
 async def upload(
     request: Request,
     name: Annotated[str, Query(description="the file's own name", max_length=1000)],
@@ -87,28 +89,42 @@ async def upload(
     422: not a scan, or a zip with path tricks. 507: the disk is full. Nothing of it is kept then.
     """
     context = context_of(request)
-    announced = request.headers.get("content-length")
-    job = await context.take(
-        request.stream(), name, announced=int(announced) if announced else None
-    )
-    return context.view(job)
+    announced = announced_bytes(request.headers)
+    job = await context.take(request.stream(), name, announced=announced)
+    return await run_in_threadpool(context.view, job)
 
 
-@router.get("/jobs", tags=["jobs"])
-def jobs(request: Request) -> list[JobView]:
-    """All jobs that are kept, newest first."""
+@router.get(
+    "/jobs",
+    tags=["jobs"],
+    responses={200: content(headers={"x-total-count": "how many jobs there are"})},
+)
+def jobs(
+    request: Request,
+    response: Response,
+    limit: Annotated[int, Query(ge=1, le=1000, description="how many at most")] = 100,
+    before: Annotated[
+        int | None, Query(ge=0, le=2**53, description="only jobs with a lower number")
+    ] = None,
+) -> list[JobView]:
+    """The jobs that are kept, newest first: a page of them.
+
+    The header `x-total-count` says how many there are; `before`, given the lowest number of a page,
+    leads to the next one.
+    """
     context = context_of(request)
-    return [context.view(job) for job in context.store.all()]
+    response.headers["x-total-count"] = str(sum(context.store.counts().values()))
+    return context.views(context.store.page(limit, before=before))
 
 
-@router.get("/jobs/{identifier}", tags=["jobs"])
+@router.get("/jobs/{identifier}", tags=["jobs"], responses=problems(404))
 def job(request: Request, identifier: str) -> JobView:
     """One job: its state, its progress, its files."""
     context = context_of(request)
     return context.view(context.job(identifier))
 
 
-@router.post("/jobs/{identifier}/cancel", tags=["jobs"])
+@router.post("/jobs/{identifier}/cancel", tags=["jobs"], responses=problems(404, 409))
 def cancel(request: Request, identifier: str) -> JobView:
     """Stop a job that waits or runs; what it had done is removed. 409: it had ended before."""
     context = context_of(request)
@@ -117,14 +133,19 @@ def cancel(request: Request, identifier: str) -> JobView:
     return context.view(context.job(identifier))
 
 
-@router.delete("/jobs/{identifier}", status_code=204, tags=["jobs"])
+@router.delete("/jobs/{identifier}", status_code=204, tags=["jobs"], responses=problems(404))
 def delete(request: Request, identifier: str) -> None:
     """Remove a job and everything of it, also while it runs."""
     context = context_of(request)
     context.supervisor.delete(context.job(identifier))
 
 
-@router.get("/jobs/{identifier}/files/{name:path}", tags=["results"])
+@router.get(
+    "/jobs/{identifier}/files/{name:path}",
+    tags=["results"],
+    response_class=FileResponse,
+    responses={200: content("*/*"), **problems(404)},
+)
 def file(request: Request, identifier: str, name: str) -> FileResponse:
     """One file of the result, as the job lists them."""
     context = context_of(request)
@@ -143,7 +164,12 @@ def file(request: Request, identifier: str, name: str) -> FileResponse:
     )
 
 
-@router.get("/jobs/{identifier}/all.zip", tags=["results"])
+@router.get(
+    "/jobs/{identifier}/all.zip",
+    tags=["results"],
+    response_class=FileResponse,
+    responses={200: content("application/zip"), **problems(404, 409)},
+)
 def everything(request: Request, identifier: str) -> FileResponse:
     """The whole result as one zip."""
     context = context_of(request)
@@ -173,7 +199,13 @@ def everything(request: Request, identifier: str) -> FileResponse:
     )
 
 
-@router.put("/jobs/{identifier}/mask", status_code=202, tags=["results"])
+@router.put(
+    "/jobs/{identifier}/mask",
+    status_code=202,
+    tags=["results"],
+    openapi_extra=upload_body(),
+    responses=problems(404, 409),
+)
 async def correct(request: Request, identifier: str) -> JobView:
     """Send a corrected mask (.nii.gz, 0 background, 1 liver, 2 tumour) on the scan's very grid.
 
@@ -182,7 +214,8 @@ async def correct(request: Request, identifier: str) -> JobView:
     """
     context = context_of(request)
     found = await run_in_threadpool(context.job, identifier)
-    return context.view(await context.take_mask(request.stream(), found))
+    taken = await context.take_mask(request.stream(), found)
+    return await run_in_threadpool(context.view, taken)
 
 
 metrics_router = APIRouter()

@@ -19,9 +19,8 @@ def serve(settings: ServerSettings, *, viewer: Path | None = None, verbose: bool
         YnetError: the address or the data folder cannot be used.
     """
     require_server()
-    import uvicorn
-
     from ynet3d.serving.app import create_app
+    from ynet3d.serving.connections import uvicorn_server
 
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
@@ -32,17 +31,7 @@ def serve(settings: ServerSettings, *, viewer: Path | None = None, verbose: bool
         logging.getLogger(noisy).setLevel(logging.WARNING)
     _check_weights(settings)
     app = create_app(settings, viewer=viewer)
-    # Its own log of requests holds their queries, and so names and identifiers.
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn_server(app, host=settings.host, port=settings.port)
 
     def has_started(record: logging.LogRecord) -> bool:
         return server.started  # why it did not start is said in one sentence, without a traceback

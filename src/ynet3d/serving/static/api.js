@@ -33,7 +33,10 @@ const fileUrl = (job, name) =>
 export const api = {
   fileUrl,
   limits: () => json("/api/limits"),
-  jobs: () => json("/api/jobs"),
+  jobs: async (limit) => {
+    const answer = await ask(`/api/jobs?limit=${limit}`);
+    return { jobs: await answer.json(), total: Number(answer.headers.get("x-total-count")) };
+  },
   job: (id) => json(`/api/jobs/${id}`),
   cancel: (id) => json(`/api/jobs/${id}/cancel`, { method: "POST" }),
   remove: (id) => ask(`/api/jobs/${id}`, { method: "DELETE" }),

@@ -13,6 +13,8 @@ import { WINDOWS } from "./windows.js";
 
 const POLL_MS = 400;
 const IDLE_MS = 4000;
+const MORE_LISTED = 200;
+const MOST_LISTED = 1000; // the server gives no more at a time
 
 // ---- scans
 
@@ -54,7 +56,7 @@ async function open(job) {
 }
 
 async function refresh() {
-  const jobs = await api.jobs();
+  const { jobs, total } = await api.jobs(page.listed);
   const items = jobs.map((job) => {
     const item = make("li", undefined, { className: job.state });
     const button = make("button", undefined, { type: "button", title: job.name });
@@ -66,7 +68,21 @@ async function refresh() {
     return item;
   });
   $("jobs").replaceChildren(...items);
+  $("older").hidden = total <= jobs.length || page.listed >= MOST_LISTED;
+  $("older").textContent = `Show older scans (${total - jobs.length} more)`;
   return jobs;
+}
+
+/** A scan by its name, also where the list does not reach back to it; undefined if it is gone. */
+async function find(jobs, id) {
+  const listed = jobs.find((job) => job.id === id);
+  if (listed || !/^[0-9a-f]{32}$/.test(id ?? "")) return listed;
+  try {
+    return await api.job(id);
+  } catch (error) {
+    if (error.status === 404) return undefined;
+    throw error;
+  }
 }
 
 let polled = Promise.resolve();
@@ -82,10 +98,12 @@ async function look() {
   try {
     const saves = page.saves; // what was asked before a correction was taken is old
     const jobs = await refresh();
-    const current = jobs.find((job) => job.id === page.job?.id);
-    if (current && !page.busy && saves === page.saves) await update(current);
+    const asked = page.job?.id;
+    const current = await find(jobs, asked);
+    if (asked !== page.job?.id) pause = POLL_MS; // another was opened meanwhile
+    else if (current && !page.busy && saves === page.saves) await update(current);
     else if (page.job && !current) leave();
-    if (jobs.some((job) => job.state === "queued" || job.state === "running")) pause = POLL_MS;
+    if ([...jobs, current].some((job) => job?.state === "queued" || job?.state === "running")) pause = POLL_MS;
     if ($("error").dataset.lost) { complain(""); delete $("error").dataset.lost; }
   } catch (error) {
     if (error.status === 401) { if (!$("login").open) $("login").showModal(); }
@@ -125,6 +143,10 @@ function connect() {
   }
   $("opacity").addEventListener("input", () => setOpacity(Number($("opacity").value)));
   $("pen-size").addEventListener("input", () => setPenSize(Number($("pen-size").value)));
+  $("older").addEventListener("click", () => {
+    page.listed = Math.min(MOST_LISTED, page.listed + MORE_LISTED);
+    guarded(refresh);
+  });
   $("reset").addEventListener("click", () => page.viewer?.fit());
   $("undo").addEventListener("click", undo);
   $("save").addEventListener("click", saveAndWatch);
@@ -139,8 +161,8 @@ function connect() {
       await api.login($("token").value);
       $("login").close();
       begin();
-    } catch {
-      $("login").querySelector(".wrong").hidden = false;
+    } catch (error) {
+      Object.assign($("login").querySelector(".wrong"), { hidden: false, textContent: error.message });
     }
     $("token").value = "";
   });
@@ -168,7 +190,7 @@ async function begin() {
     const { keep_hours: hours } = await api.limits();
     $("kept").textContent = `Scans are deleted ${hours === 1 ? "an hour" : `${hours} hours`} after their job.`;
     const jobs = await refresh();
-    const wanted = jobs.find((job) => job.id === location.hash.slice(1));
+    const wanted = await find(jobs, location.hash.slice(1));
     if (wanted) await open(wanted);
   });
   await poll();

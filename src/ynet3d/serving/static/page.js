@@ -2,7 +2,7 @@
 
 export const $ = (id) => document.getElementById(id);
 
-export const page = { job: null, shown: {}, edited: 0, busy: false, saves: 0, viewer: undefined, panel: undefined };
+export const page = { job: null, shown: {}, edited: 0, busy: false, saves: 0, listed: 50, viewer: undefined, panel: undefined };
 window.ynet3d = page; // for tests
 
 export function complain(text) {
