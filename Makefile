@@ -10,7 +10,7 @@ demo: install
 	$(BIN)/ynet3d demo --out demo $(DEMO)
 
 test: install viewer
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 # The server's page needs NiiVue, which npm fetches once. Without npm its tests are skipped.
 viewer: install

@@ -147,6 +147,7 @@ def test_figures_are_those_of_the_evaluation(folder: Path, done: Outcome) -> Non
     assert summary["number_of_cases"] == 2
 
 
+@pytest.mark.slow
 def test_again_with_nnunet(folder: Path, done: Outcome) -> None:
     """What is done is kept; nnU-Net is prepared, trained, predicted and scored once."""
     assert done.code == 0, done.err

@@ -117,6 +117,7 @@ def test_other_folds_are_refused(folder: Path, capsys: pytest.CaptureFixture[str
     assert "has other folds" in done.err
 
 
+@pytest.mark.slow
 def test_folds_go_on_from_packed_weights_but_never_from_what_saw_them(
     folder: Path, done: Outcome, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

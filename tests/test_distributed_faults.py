@@ -47,6 +47,7 @@ def sentences(process: subprocess.Popen[str]) -> tuple[str, list[str]]:
     return out, [line for line in err.splitlines() if line.startswith("Error: ")]
 
 
+@pytest.mark.slow
 def test_killed_stopped_and_resumed_by_other_numbers_of_processes(
     words: tuple[object, ...], tmp_path: Path
 ) -> None:
@@ -85,7 +86,7 @@ def test_killed_stopped_and_resumed_by_other_numbers_of_processes(
     [
         ("failing", "The weather is bad."),
         pytest.param("hanging", "has ended or does not answer", marks=pytest.mark.slow),
-        ("nan", "gave no finite loss or gradient"),
+        pytest.param("nan", "gave no finite loss or gradient", marks=pytest.mark.slow),
     ],
 )
 def test_a_process_that_fails_or_hangs_ends_all_with_one_sentence(

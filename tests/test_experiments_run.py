@@ -179,6 +179,7 @@ def test_a_network_that_fails_leaves_the_others_alone(folder: Path, tmp_path: Pa
     assert "Networks that failed" in page
 
 
+@pytest.mark.slow
 def test_stopped_and_taken_up_again(folder: Path, tmp_path: Path) -> None:
     """Ctrl-C ends the training process too, and the next call resumes from its checkpoint."""
     out = tmp_path / "out"

@@ -161,6 +161,7 @@ def test_a_prediction(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         assert not [path for path in disk.rglob("*") if path.is_file() and path.name != "filler"]
 
 
+@pytest.mark.slow
 def test_a_training_run_keeps_its_last_checkpoint(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import re
+import sysconfig
 import subprocess
 import tomllib
 from pathlib import Path
@@ -83,9 +84,11 @@ def test_the_bill_is_what_is_installed(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "bill.json").read_text("utf-8")) == bill
     assert bill["bomFormat"] == "CycloneDX"
     listed = {canonicalize_name(one["name"]): one["version"] for one in bill["components"]}
+    # Not by sys.path: setuptools, once imported, puts packages of its own there.
+    folders = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     installed = {
         canonicalize_name(one.metadata["Name"]): one.version
-        for one in importlib.metadata.distributions()
+        for one in importlib.metadata.distributions(path=sorted(folders))
     }
     assert listed == installed
     assert bill["metadata"]["component"]["name"] == "ynet3d"
