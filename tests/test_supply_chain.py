@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import re
-import sysconfig
 import subprocess
+import sysconfig
 import tomllib
 from pathlib import Path
 from typing import Any
