@@ -49,7 +49,7 @@ def command(*words: object) -> list[str]:
 
 def run_apart(*words: object, timeout: float = 120) -> Outcome:
     """`ynet3d words...` in a process of its own."""
-    done = subprocess.run(command(*words), capture_output=True, text=True, timeout=timeout)
+    done = subprocess.run(command(*words), capture_output=True, encoding="utf-8", timeout=timeout)
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 

@@ -103,6 +103,7 @@ def test_what_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_other_folds_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = folder / "others"
     names = [f"volume-{number}" for number in range(4)]

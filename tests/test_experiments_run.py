@@ -162,6 +162,7 @@ def test_split_without_test_cases(
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_network_that_fails_leaves_the_others_alone(folder: Path, tmp_path: Path) -> None:
     suite = json.loads(json.dumps(SUITE))
     suite["runs"][1]["recipe"] = {"training": {"learning_rate": 1e30}}

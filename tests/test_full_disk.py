@@ -85,6 +85,7 @@ def test_a_job_of_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert server.job(second).state is State.DONE, server.job(second)
 
 
+@pytest.mark.slow
 def test_the_queue_of_the_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
