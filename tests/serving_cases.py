@@ -104,13 +104,17 @@ def finished_job(server: Context, image: Volume, label: Volume, name: str = "sca
 
 
 def fill(store: JobStore, kinds: Sequence[tuple[Task, State]], *, first: int = 1) -> None:
-    """Jobs without files, oldest first, in one transaction."""
+    """Jobs without files, oldest first, in one transaction; young, so that they stay."""
+    now = time.time()
     with store._open() as database:
         database.executemany(
             "INSERT INTO jobs (id, number, name, file, task, state, created, series, finished) "
-            "VALUES (?, ?, ?, 'scan.nii.gz', ?, ?, 0, ?, 0)",
+            "VALUES (?, ?, ?, 'scan.nii.gz', ?, ?, ?, ?, ?)",
             [
-                (new_identifier(), number, f"scan-{number}.nii.gz", task, state, f"1.2.{number}")
+                (
+                    *(new_identifier(), number, f"scan-{number}.nii.gz", task, state),
+                    *(now, f"1.2.{number}", now),
+                )
                 for number, (task, state) in enumerate(kinds, start=first)
             ],
         )
