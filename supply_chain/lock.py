@@ -43,10 +43,7 @@ def read_lock(text: str) -> list[Locked]:
     """
     packages = []
     for entry in _entries(text):
-        found = re.fullmatch(
-            r"([A-Za-z0-9._-]+)==([^\s;]+)(?: ; ([^\\]+?))?((?: --hash=sha256:[0-9a-f]{64})+)",
-            entry,
-        )
+        found = _ENTRY.fullmatch(entry)
         if found is None:
             raise YnetError(f"This is no entry of a lock file: {entry[:80]!r}.")
         hashes = tuple(re.findall(r"sha256:([0-9a-f]{64})", found[4]))

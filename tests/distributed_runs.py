@@ -125,7 +125,7 @@ def spoilt_command(how: str, words: list[str]) -> None:
             image = image * float("nan")
         return whole(self, image, label)
 
-    step.SharedStep.__call__ = spoilt  # type: ignore[method-assign]
+    step.SharedStep.__call__ = spoilt
     distributed.LONGEST_WAIT = timedelta(seconds=10)
     cli.main(words)
 

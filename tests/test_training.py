@@ -243,9 +243,9 @@ def test_asked_to_end_during_validation(
             asked = []
 
             def stopping(*words: Any, **more: Any) -> Any:
-                asked.append(True)  # noqa: B023
-                if len(asked) == 1 + (epoch == 0):  # noqa: B023
-                    progress.stop.set()  # type: ignore[attr-defined]
+                asked.append(True)  # noqa: B023 - called before the loop goes on
+                if len(asked) == 1 + (epoch == 0):  # noqa: B023 - called before the loop goes on
+                    progress.stop.set()
                 return validate(*words, **more)
 
             patch.setattr(loop_module, "validate", stopping)

@@ -27,15 +27,15 @@ _SECONDS_AT_MOST = 600.0
 
 def load_everything() -> None:
     """Import what jobs import, and start no thread: what is forked must find no lock taken."""
-    import matplotlib.pyplot  # noqa: F401
-    import monai.losses  # noqa: F401
+    import matplotlib.pyplot  # noqa: F401 - loaded before forks
+    import monai.losses  # noqa: F401 - loaded before forks
     import torch
     import torch.utils.tensorboard.writer
 
     import ynet3d.inference
     import ynet3d.pipelines.prediction
     import ynet3d.pipelines.training
-    import ynet3d.training.loop  # noqa: F401
+    import ynet3d.training.loop  # noqa: F401 - loaded before forks
 
     torch.set_num_threads(1)
 

@@ -97,5 +97,5 @@ def asked_to_end(task: Task) -> Iterator[Outcome]:
 def _judged(code: int, said: str, run: Path, expected: object) -> Outcome:
     if code != 0:
         return Outcome(LOST, f"exit code {code}: {said[-400:]}")
-    differs = difference(remains(run), expected)  # type: ignore[arg-type]
+    differs = difference(remains(run), expected)
     return Outcome(WRONG, differs) if differs else Outcome(RECOVERED)

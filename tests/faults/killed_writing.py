@@ -40,7 +40,7 @@ def prediction(task: Task) -> Iterator[Outcome]:
     results, whole = [], None
     for number in (0, 1):
         out = task.folder / f"whole-{number}"
-        whole = run_whole(lambda: run_main(words(number, out)), out, said)  # noqa: B023
+        whole = run_whole(lambda: run_main(words(number, out)), out, said)  # noqa: B023 - called before the loop goes on
         results.append(prediction_contents(out))
     assert whole is not None
     assert results[0] != results[1]
@@ -51,13 +51,13 @@ def prediction(task: Task) -> Iterator[Outcome]:
         older = task.random.random() < 0.5
         if older:
             shutil.copytree(task.folder / "whole-0", out)
-        ended = run_killed(lambda: run_main(words(1, out)), whole, task.random, said)  # noqa: B023
+        ended = run_killed(lambda: run_main(words(1, out)), whole, task.random, said)  # noqa: B023 - called before the loop goes on
         if not was_killed(ended):
             continue
         kills += 1
         fault = _false_result(out, [results[1], *([results[0]] if older else [])])
         if fault is None:
-            ended = Child(lambda: run_main(words(1, out)), said).wait()  # noqa: B023
+            ended = Child(lambda: run_main(words(1, out)), said).wait()  # noqa: B023 - called before the loop goes on
             if ended.code != 0 or prediction_contents(out) != results[1]:
                 yield Outcome(LOST, f"it cannot be made again: {ended.said[-300:]}")
             else:
@@ -110,7 +110,7 @@ def preparation(task: Task) -> Iterator[Outcome]:
     while kills < task.times and task.time_left:
         folder = task.folder / "cache"
         shutil.rmtree(folder, ignore_errors=True)
-        ended = run_killed(lambda: prepare(folder), whole, task.random, said)  # noqa: B023
+        ended = run_killed(lambda: prepare(folder), whole, task.random, said)  # noqa: B023 - called before the loop goes on
         if not was_killed(ended):
             continue
         kills += 1

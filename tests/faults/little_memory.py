@@ -69,7 +69,7 @@ def training(task: Task) -> Iterator[Outcome]:
             return
         spare = _LEAST + int(_MOST / 4 * task.random.random() ** 2)
         run = task.folder / f"run-{number}"
-        ended = Child(tiny.work(run, lambda: _limit(spare)), said).wait()  # noqa: B023
+        ended = Child(tiny.work(run, lambda: _limit(spare)), said).wait()  # noqa: B023 - called before the loop goes on
         yield _judged(ended.code, ended.error, f"{spare} bytes: {ended.said[-400:]}")
 
 

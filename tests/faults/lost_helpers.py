@@ -47,7 +47,7 @@ def _one(tiny: TinyTraining, runs: list[PlannedRun], expected: object, folder: P
     if failed:
         return Outcome(LOST, f"the second time: {failed}")
     for run in runs:
-        differs = difference(remains(target / run.name), expected)  # type: ignore[arg-type]
+        differs = difference(remains(target / run.name), expected)
         if differs:
             return Outcome(WRONG, differs)
     return Outcome(RECOVERED)
@@ -75,7 +75,7 @@ def prepared_case(task: Task) -> Iterator[Outcome]:
         if not task.time_left:
             return
         run, step = task.folder / f"run-{number}", task.random.randint(1, 10)
-        ended = Child(tiny.work(run, lambda: _vanish_at(step, run / "cache")), said).wait()  # noqa: B023
+        ended = Child(tiny.work(run, lambda: _vanish_at(step, run / "cache")), said).wait()  # noqa: B023 - called before the loop goes on
         if ended.error is None or "The prepared case volume-" not in ended.error:
             yield Outcome(WRONG, f"exit code {ended.code}: {ended.said[-300:]}")
             continue
@@ -98,4 +98,4 @@ def _vanish_at(step: int, cache: Path) -> None:
                 image.unlink() if step % 2 else os.truncate(image, 100)
         return whole(self, epoch, number)
 
-    Sampler.batch = batch  # type: ignore[method-assign, assignment]
+    Sampler.batch = batch

@@ -84,6 +84,6 @@ def _spoil(steps: Collection[int]) -> Callable[[], None]:
                 image[..., 3, 4, 5] = float("nan")
             return image, label
 
-        Sampler.batch = batch  # type: ignore[method-assign, assignment]
+        Sampler.batch = batch
 
     return patch

@@ -58,7 +58,7 @@ class TinyTraining:
         self.folder = folder
         self.data = write_small_dataset(folder / "data", cases=4)
         self.recipe, self.split = folder / "recipe.yaml", folder / "split.yaml"
-        content = RECIPE | {"training": RECIPE["training"] | training}  # type: ignore[operator]
+        content = RECIPE | {"training": RECIPE["training"] | training}
         self.recipe.write_text(yaml.safe_dump(content), encoding="utf-8")
         self.split.write_text(yaml.safe_dump(_SPLIT), encoding="utf-8")
         self._kind = str(content)
@@ -104,7 +104,7 @@ def remains(run: Path) -> Remains:
     weights = {name: (run / f"{name}.safetensors").read_bytes() for name in ("best", "last")}
     with safe_open(run / CHECKPOINT, framework="np") as stored:
         state = json.loads(stored.metadata()["state"])
-        tensors = {name: stored.get_tensor(name).tobytes() for name in stored.keys()}  # noqa: SIM118
+        tensors = {name: stored.get_tensor(name).tobytes() for name in stored.keys()}  # noqa: SIM118 - it is no mapping
     for name in ("seconds", "peak_memory_bytes"):
         del state[name]
     for row in state["history"]:

@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 
-from ynet3d.errors import is_out_of_memory
+from ynet3d.portions import in_portions
 
 Size = tuple[int, int, int]
 Weighting = Literal["gaussian", "constant"]
@@ -80,21 +80,15 @@ def sliding_window(
     weights = window_weights(size, weighting)
     total = torch.zeros(image.shape)
     result: torch.Tensor | None = None
-    waiting = list(places)
-    while waiting:
-        batch = waiting[:at_once]
-        try:
-            outputs = run(torch.stack([image[place] for place in batch])[:, None])
-            outputs = outputs.to("cpu", torch.float32)
-        except (MemoryError, RuntimeError) as error:
-            if at_once == 1 or not is_out_of_memory(error):
-                raise
-            at_once //= 2  # from here on: what did not fit once will not fit again
-            continue
-        del waiting[: len(batch)]
+
+    def ask(span: slice) -> torch.Tensor:
+        windows = torch.stack([image[place] for place in places[span]])
+        return run(windows[:, None]).to("cpu", torch.float32)
+
+    for span, outputs in in_portions(len(places), at_once, ask):
         if result is None:
             result = torch.zeros(outputs.shape[1], *image.shape)
-        for place, output in zip(batch, outputs, strict=True):
+        for place, output in zip(places[span], outputs, strict=True):
             total[place] += weights
             # Class by class and in place: no copy of a window, however its classes lie in memory.
             for summed, logits in zip(result, output, strict=True):

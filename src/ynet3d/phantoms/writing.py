@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ynet3d.errors import InputError, YnetError
-from ynet3d.files import ensure_output_folder, write_json
+from ynet3d.files import WRITING, ensure_output_folder, write_json
 from ynet3d.phantoms.dicom import write_series
 from ynet3d.phantoms.options import PhantomOptions
 from ynet3d.phantoms.phantom import Phantom, make_phantom
@@ -82,7 +82,7 @@ def _claim(folder: Path, settings: dict[str, Any], *, overwrite: bool) -> None:
 
 def _write_dicom_folder(phantom: Phantom, series: Path, options: PhantomOptions) -> None:
     """Write all slices under a temporary name, then move the folder into place."""
-    temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=series.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=WRITING, dir=series.parent))
     try:
         write_series(phantom.image, temporary, seed=phantom.seed, options=options)
         mask = os.umask(0)

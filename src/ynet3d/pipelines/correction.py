@@ -63,8 +63,9 @@ def correct_files(
     series = series_of(before, scan)
     image, notes = read_ct(Path(scan), series=series)
     deidentify = bool(before.get(DEIDENTIFIED))
-    wording = Wording(before.get("scan", ""), Path(scan), deidentify).of(image)
-    notes = [wording(note) for note in notes] if deidentify else notes
+    shown = before.get("scan", "") if deidentify else str(Path(scan))
+    wording = Wording(shown, Path(scan), deidentify).of(image)
+    notes = [wording(note) for note in notes]
     found = statistics(label, image)
     content = _content(before, found, [*notes, *doubts(label, found, image), NOTE])
     extra = ExtraOutputs(
@@ -80,7 +81,7 @@ def correct_files(
         save_surface(label, staging / "surface.png", title=name, found=found)
         write_lesions_csv(found, staging / "lesions.csv")
         made = _extras(extra, scan, series, image, label, staging, content, progress)
-        content["notes"] += [wording(note) for note in made] if deidentify else made
+        content["notes"] += [wording(note) for note in made]
         write_json(staging / STATISTICS, content)
         for stale in (DICOM, MESHES):
             if (folder / stale).is_dir() and not (staging / stale).is_dir():

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import torch
 
 from ynet3d.components import bounding_box
-from ynet3d.errors import is_out_of_memory
 from ynet3d.labels import Label
+from ynet3d.portions import in_portions
 from ynet3d.volumes import Reorientation, Volume
 
 #: Interpolated logits held at a time, in bytes.
@@ -138,16 +138,8 @@ def _fill(
         if confidence is not None:
             confidence.fill(place, labels, slab)
 
-    start = 0
-    while start < len(depth.fine):
-        try:
-            fill(slice(start, start + step))
-        except (MemoryError, RuntimeError) as error:
-            if step == 1 or not is_out_of_memory(error):
-                raise
-            step = min(step, len(depth.fine)) // 2 or 1
-        else:
-            start += step
+    for _ in in_portions(len(depth.fine), step, fill):
+        pass
 
 
 def _largest(logits: torch.Tensor) -> torch.Tensor:

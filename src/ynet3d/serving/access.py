@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ynet3d.serving.settings import ServerSettings, is_loopback
-from ynet3d.serving.tries import Tries
+from ynet3d.serving.tries import TooManyTriesError, Tries, same_secret
 
 LOG = logging.getLogger("ynet3d.serving")
 COOKIE = "ynet3d"
@@ -39,7 +39,6 @@ HEADERS = {
 #: Open to everybody: nothing here tells of a scan, and without them nobody could log in.
 _OPEN = ("/", "/api/login", "/api/health", "/auth/", "/auth/token", "/favicon.ico")
 _OPEN_FOLDERS = ("/static/", "/viewer/")
-TOO_MANY_TRIES = "Too many wrong tokens came from this address: wait a minute, then try again."
 
 
 class Access:
@@ -98,12 +97,11 @@ class Access:
         if has_cookie(headers, token):
             return None
         given = bearer(headers)
-        if given is not None:
-            if seconds := self._tries.wait(address):
-                return _refused(429, TOO_MANY_TRIES, {"retry-after": str(seconds)})
-            if same_secret(given, token):
+        try:
+            if given is not None and self._tries.is_right(address, given, token):
                 return None
-            self._tries.wrong(address, given)
+        except TooManyTriesError as error:
+            return _refused(429, str(error), error.headers)
         detail = "A token is needed: log in, or send it as a bearer token."
         return _refused(401, detail, {"www-authenticate": "Bearer"})
 
@@ -140,17 +138,6 @@ def has_cookie(headers: Mapping[str, str], token: str) -> bool:
     except CookieError:
         return False
     return cookie is not None and same_secret(cookie.value, cookie_of(token))
-
-
-def same_secret(given: str, expected: str) -> bool:
-    """Compare in a time that says nothing of where the two differ."""
-    # Hashes have one length, so that not even the secret's length shows in the time.
-    return hmac.compare_digest(_digest(given), _digest(expected))
-
-
-def _digest(text: str) -> bytes:
-    # JSON may hold halves of a surrogate pair, which UTF-8 has no place for.
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def cookie_of(token: str) -> str:

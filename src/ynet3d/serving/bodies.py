@@ -30,17 +30,26 @@ class SmallBodies:
         if (announced_bytes(Headers(scope=scope)) or 0) > SMALL_BODY:
             await _refused()(scope, receive, send)
             return
-        left = SMALL_BODY
+        await self._app(scope, counted(receive, SMALL_BODY, _TOO_LARGE), send)
 
-        async def counted() -> Message:
-            nonlocal left
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if left < 0:
-                raise TooLargeError(_TOO_LARGE)
-            return message
 
-        await self._app(scope, counted, send)
+def counted(receive: Receive, most: int, too_large: str) -> Receive:
+    """What gives the messages of a request, and raises TooLargeError beyond `most` bytes of body.
+
+    Args:
+        too_large: the sentence of that error.
+    """
+    left = most
+
+    async def count() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise TooLargeError(too_large)
+        return message
+
+    return count
 
 
 def announced_bytes(headers: Headers) -> int | None:

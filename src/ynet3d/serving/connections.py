@@ -102,7 +102,7 @@ class PatientProtocol(H11Protocol):
         self._deadline = 0.0
         self._tick: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait; with too many connections, end another, or this one."""
         super().connection_made(transport)
         self._wait = Wait.HEADER

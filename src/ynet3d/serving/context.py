@@ -13,13 +13,13 @@ from starlette.requests import ClientDisconnect
 
 from ynet3d.errors import InputError, YnetError
 from ynet3d.pipelines.corrected_mask import check_corrected_mask
-from ynet3d.serving.access import TOO_MANY_TRIES, address_of, same_secret
+from ynet3d.serving.access import address_of
 from ynet3d.serving.folders import JobFolders
 from ynet3d.serving.jobs import ACTIVE, Job, JobStore, State, Task, new_identifier
 from ynet3d.serving.metrics import Counters
 from ynet3d.serving.settings import ServerSettings
 from ynet3d.serving.supervisor import Supervisor
-from ynet3d.serving.tries import Tries
+from ynet3d.serving.tries import TooManyTriesError, Tries
 from ynet3d.serving.uploads import accept, explained_full_disk, receive
 from ynet3d.volumes import Volume, write_label
 
@@ -67,11 +67,11 @@ class Context:
 
     def check_secret(self, request: Request, given: str) -> None:
         """Let a login through, or answer 401, or 429 to one that has guessed too often."""
-        address = address_of(request.scope)
-        if seconds := self.tries.wait(address):
-            raise HTTPException(429, TOO_MANY_TRIES, {"retry-after": str(seconds)})
-        if not same_secret(given, self.settings.token or ""):
-            self.tries.wrong(address, given)
+        try:
+            right = self.tries.is_right(address_of(request.scope), given, self.settings.token or "")
+        except TooManyTriesError as error:
+            raise HTTPException(429, str(error), error.headers) from None
+        if not right:
             raise HTTPException(401, "That is not the token of this server.")
 
     def job(self, identifier: str) -> Job:

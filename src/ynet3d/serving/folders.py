@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from ynet3d.errors import InputError, YnetError
-from ynet3d.files import ensure_output_folder
+from ynet3d.files import WRITING, ensure_output_folder
 from ynet3d.pipelines.segmentations import SEGMENTATION
 from ynet3d.serving.jobs import Job
 
@@ -118,7 +118,7 @@ def _files_in(folder: Path | str, before: str = "") -> Iterator[str]:
     except (FileNotFoundError, NotADirectoryError):  # none yet, or deleted at this moment
         return
     for entry in entries:
-        if ".writing-" in entry.name:
+        if WRITING in entry.name:
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from _files_in(entry.path, f"{before}{entry.name}/")

@@ -14,7 +14,7 @@ from starlette.datastructures import UploadFile
 
 from ynet3d.documents import DocumentError, parse_json
 from ynet3d.labels import Label
-from ynet3d.serving.bodies import announced_bytes
+from ynet3d.serving.bodies import announced_bytes, counted
 from ynet3d.serving.context import Context
 from ynet3d.serving.folders import name_on_disk
 from ynet3d.serving.jobs import Job, State, new_identifier
@@ -58,20 +58,10 @@ async def form_of(
         InputError: `params` is no JSON object.
     """
     limit = _context_limit(request)
+    too_large = f"The request is larger than the {limit / 1e6:g} MB that this server accepts."
     if (announced_bytes(request.headers) or 0) > limit:
-        raise _too_large(limit)
-    left = limit
-    receive = request.receive
-
-    async def counted() -> Any:
-        nonlocal left
-        message = await receive()
-        left -= len(message.get("body", b""))
-        if left < 0:
-            raise _too_large(limit)
-        return message
-
-    request._receive = counted
+        raise TooLargeError(too_large)
+    request._receive = counted(request.receive, limit, too_large)
     with explained_full_disk():  # parts are kept in temporary files
         form = await request.form(max_files=_MAX_FILES, max_fields=_MAX_FIELDS)
     try:
@@ -90,12 +80,6 @@ async def form_of(
 def _context_limit(request: Request) -> int:
     context: Context = request.app.state.context
     return context.settings.upload_limit
-
-
-def _too_large(limit: int) -> TooLargeError:
-    return TooLargeError(
-        f"The request is larger than the {limit / 1e6:g} MB that this server accepts."
-    )
 
 
 def _json(text: str) -> dict[str, Any]:
