@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ynet3d.archive.manifest import DoneCase, Manifest, State
@@ -12,6 +11,7 @@ from ynet3d.archive.results import CASES, RECEIPT, fault_of, origin_of, read_rec
 from ynet3d.archive.storage import Place
 from ynet3d.pipelines.segmentations import SEGMENTATION
 from ynet3d.progress import Progress
+from ynet3d.threads import in_threads
 
 _THREADS = 8
 
@@ -61,18 +61,17 @@ def check_results(
         return receipt if wanted.items() <= receipt.items() else None
 
     done = manifest.done()
-    with ThreadPoolExecutor(_THREADS) as pool:
-        # Looked through before any is put back: what is damaged is not to be taken up again.
-        unknown = [
-            task
-            for task in manifest.tasks(State.WAITING, State.RUNNING)
-            if RECEIPT in there.get(task.name, {})
-        ]
-        for task, receipt in zip(unknown, pool.map(fitting, unknown), strict=True):
-            if receipt is not None:
-                manifest.adopt(task.number, receipt)
-        looked = zip(done, pool.map(look, done), strict=True)
-        for case, fault in progress.track(looked, "Checking results", total=len(done)):
-            if fault is not None:
-                progress.say(f"{case.name}: {fault}. It is made again.")
-                manifest.again(case.number, f"The result was made again, because {fault}.")
+    # Looked through before any is put back: what is damaged is not to be taken up again.
+    unknown = [
+        task
+        for task in manifest.tasks(State.WAITING, State.RUNNING)
+        if RECEIPT in there.get(task.name, {})
+    ]
+    for task, receipt in zip(unknown, in_threads(fitting, unknown, workers=_THREADS), strict=True):
+        if receipt is not None:
+            manifest.adopt(task.number, receipt)
+    looked = zip(done, in_threads(look, done, workers=_THREADS), strict=True)
+    for case, fault in progress.track(looked, "Checking results", total=len(done)):
+        if fault is not None:
+            progress.say(f"{case.name}: {fault}. It is made again.")
+            manifest.again(case.number, f"The result was made again, because {fault}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ynet3d.components import joint_bounding_box, memory_order
+from ynet3d.threads import in_threads
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
@@ -178,8 +178,8 @@ def _both_directions(
         for way in ways:
             way.search_near(spacing)
     else:
-        with ThreadPoolExecutor(2) as threads:  # scipy searches trees without the interpreter lock
-            list(threads.map(lambda way: way.search_near(spacing), ways))
+        # scipy searches trees without the interpreter lock
+        list(in_threads(lambda way: way.search_near(spacing), ways, workers=2))
     for way in ways:
         way.search_far(spacing)
     there, back = (way.distances() for way in ways)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from ynet3d.preprocessing.cropping import cropped, liver_box
 from ynet3d.preprocessing.grid import label_to_network_grid, to_network_grid
 from ynet3d.progress import Progress
 from ynet3d.recipes import Preprocessing
+from ynet3d.threads import in_threads
 from ynet3d.volumes import Volume, check_ct
 
 #: Raised when the stored arrays change their meaning, so that old entries are not taken for new.
@@ -91,20 +92,20 @@ class CaseCache:
             KeyboardInterrupt: those that were begun are finished and kept.
         """
         workers = workers or min(_MOST_WORKERS, torch.get_num_threads())
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="prepare")
+        found = []
         try:
-            with progress.task(title, total=len(cases)) as task:
-                started = [pool.submit(self.get, case) for case in cases]
-                for done in as_completed(started):
-                    if done.exception() is not None:
-                        break
+            with (
+                progress.task(title, total=len(cases)) as task,
+                closing(in_threads(self.get, cases, workers=workers)) as made,
+            ):
+                for case in made:
+                    found.append(case)
                     task.advance()
         finally:
-            pool.shutdown(cancel_futures=True)
             if self._damaged:
                 progress.say(_prepared_anew(self._damaged, self._folder))
                 self._damaged.clear()
-        return [future.result() for future in started]
+        return found
 
     def get(self, case: Case) -> PreparedCase:
         """One case, from the cache if it is there and whole.

@@ -5,7 +5,6 @@ A resize keeps the physical extent: the outer faces of the first and last voxels
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from ynet3d.recipes import Preprocessing
+from ynet3d.threads import in_threads
 from ynet3d.volumes import Reorientation, Volume
 
 #: Slices made at a time, in bytes before they are resized.
@@ -73,19 +73,19 @@ def to_network_grid(volume: Volume, preprocessing: Preprocessing) -> npt.NDArray
 
     rows = _triangle_weights(source.shape[0], depth)
     step = max(1, _BATCH_BYTES // (4 * source.shape[1] * source.shape[2]))
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        for start in range(0, depth, step):
-            # Several slices at once, because torch's threads cost time at each call.
-            batch = np.stack(list(pool.map(mixed, rows[start : start + step])))
-            if batch.shape[1:] != (height, width):
-                batch = F.interpolate(
-                    torch.from_numpy(batch)[:, None],
-                    size=(height, width),
-                    mode="bilinear",
-                    antialias=True,
-                    align_corners=False,
-                )[:, 0].numpy()
-            result[start : start + step] = batch
+    workers = torch.get_num_threads()
+    for start in range(0, depth, step):
+        # Several slices at once, because torch's threads cost time at each call.
+        batch = np.stack(list(in_threads(mixed, rows[start : start + step], workers=workers)))
+        if batch.shape[1:] != (height, width):
+            batch = F.interpolate(
+                torch.from_numpy(batch)[:, None],
+                size=(height, width),
+                mode="bilinear",
+                antialias=True,
+                align_corners=False,
+            )[:, 0].numpy()
+        result[start : start + step] = batch
     return np.clip(result, 0, 1, out=result)  # weights add up to 1 but for rounding
 
 

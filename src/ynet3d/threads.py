@@ -1,0 +1,58 @@
+"""Work in several threads that ends even where one of them dies."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_SECONDS_BETWEEN_LOOKS = 1.0
+_pools = itertools.count()
+
+
+def in_threads(
+    work: Callable[[Item], Result], items: Iterable[Item], *, workers: int
+) -> Iterator[Result]:
+    """The results of `work`, in the order of `items`; up to `workers` at a time.
+
+    Where memory is short, a thread of Python's pool can die between the work and the note that it
+    has ended, and whoever waits for that note waits for ever: here, they look who still lives.
+
+    Raises:
+        MemoryError: a thread died.
+        Exception: what `work` raised, of the first item in order.
+
+    Where it ends early, by an error or because nobody asks on, items that were begun are finished
+    and the others left out.
+    """
+    begun: dict[int, threading.Thread] = {}
+
+    def noted(number: int, item: Item) -> Result:
+        begun[number] = threading.current_thread()
+        return work(item)
+
+    name = f"in-threads-{next(_pools)}-"
+    pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
+    try:
+        futures = [pool.submit(noted, number, item) for number, item in enumerate(items)]
+        for number, future in enumerate(futures):
+            while not wait([future], _SECONDS_BETWEEN_LOOKS).done:
+                if _is_lost(future, begun.get(number), name):
+                    raise MemoryError("a thread died, most likely because memory ran out")
+            yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _is_lost(future: Future[Result], thread: threading.Thread | None, pool: str) -> bool:
+    """Whether nobody will end what the future stands for."""
+    if thread is not None:
+        alive = thread.is_alive()
+    else:
+        alive = any(other.name.startswith(pool) for other in threading.enumerate())
+    return not alive and not future.done()  # asked last: it may have ended meanwhile
