@@ -19,7 +19,8 @@ from ynet3d.reporting import statistics, write_lesions_csv
 from ynet3d.serving.app import create_app
 from ynet3d.serving.connections import Patience, uvicorn_server
 from ynet3d.serving.context import Context
-from ynet3d.serving.jobs import Job, JobStore, State, Task, new_identifier
+from ynet3d.serving.job import Job, State, Task
+from ynet3d.serving.jobs import JobStore, new_identifier
 from ynet3d.serving.settings import ServerSettings
 from ynet3d.serving.supervisor import Supervisor
 from ynet3d.serving.worker import work

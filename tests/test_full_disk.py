@@ -22,7 +22,7 @@ from tests.serving_cases import context, idle_server, left_behind, listening_ser
 from tests.small_disk import fill, small_disk
 from tests.small_runs import save_constant_weights, save_small_weights, write_small_dataset
 from ynet3d.serving import uploads
-from ynet3d.serving.jobs import State, Task
+from ynet3d.serving.job import State, Task
 from ynet3d.serving.supervisor import Supervisor
 from ynet3d.serving.worker import work
 from ynet3d.volumes import Volume, write_volume

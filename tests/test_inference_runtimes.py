@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +115,35 @@ def test_windows_do_not_change_those_before(tmp_path: Path, weights: Path) -> No
     kept = first.clone()
     running.forward(torch.ones(WHOLE))
     assert torch.equal(first, kept)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="cores of a thread: Linux")
+@pytest.mark.parametrize("runtime", ["openvino", "onnx"])
+def test_computing_binds_no_thread_to_a_core(tmp_path: Path, weights: Path, runtime: str) -> None:
+    """Several processes that each bound theirs to the first core would share it."""
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < 2:
+        pytest.skip("one core")
+    running = chooser(weights, tmp_path, runtime=runtime, precision="fp32").open(WHOLE, QUIET)
+    windows, seen = torch.zeros(WHOLE), set[frozenset[int]]()
+    over, looked = threading.Event(), threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            for thread in Path("/proc/self/task").iterdir():
+                with contextlib.suppress(OSError):  # it has ended
+                    seen.add(frozenset(os.sched_getaffinity(int(thread.name))))
+            looked.set()
+
+    watch = threading.Thread(target=look)
+    watch.start()
+    looked.wait()
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:
+        running.forward(windows)
+    over.set()
+    watch.join()
+    assert seen == {frozenset(allowed)}
 
 
 def test_converted_once(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from ynet3d.errors import InputError
 from ynet3d.serving.folders import JobFolders
-from ynet3d.serving.jobs import MAX_ATTEMPTS, JobStore, State, Task
+from ynet3d.serving.job import State, Task
+from ynet3d.serving.jobs import MAX_ATTEMPTS, JobStore
 
 
 @pytest.fixture

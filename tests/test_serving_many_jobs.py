@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from tests.serving_cases import context, fill, idle_server
 from ynet3d.serving.client import Client
-from ynet3d.serving.jobs import ACTIVE, JobStore, State, Task
+from ynet3d.serving.job import ACTIVE, State, Task
+from ynet3d.serving.jobs import JobStore
 
 COUNT = 2345
 

@@ -20,7 +20,7 @@ from tests.serving_cases import context, finished_job, idle_server, scan_file
 from tests.small_runs import small_scan
 from ynet3d.pipelines.corrected_mask import PREDICTED
 from ynet3d.pipelines.extra_outputs import DICOM
-from ynet3d.serving.jobs import Job
+from ynet3d.serving.job import Job
 from ynet3d.serving.monai_label import DICOM_FOLDER
 from ynet3d.volumes import read_label, write_label
 

@@ -30,7 +30,7 @@ from tests.serving_pages import (
 )
 from tests.small_runs import save_constant_weights, small_scan
 from ynet3d.serving.context import Context
-from ynet3d.serving.jobs import Job, State, Task
+from ynet3d.serving.job import Job, State, Task
 from ynet3d.serving.viewer import viewer_module
 from ynet3d.volumes import Volume, read_label
 

@@ -20,7 +20,8 @@ from tests.serving_cases import scan_file
 from tests.small_runs import save_constant_weights
 from ynet3d.errors import YnetError
 from ynet3d.serving import Client
-from ynet3d.serving.jobs import JobStore, State
+from ynet3d.serving.job import State
+from ynet3d.serving.jobs import JobStore
 
 
 def free_port() -> int:

@@ -28,7 +28,7 @@ from tests.small_runs import small_scan
 from ynet3d.errors import InputError, YnetError
 from ynet3d.pipelines.corrected_mask import PREDICTED
 from ynet3d.serving import Client
-from ynet3d.serving.jobs import Job
+from ynet3d.serving.job import Job
 from ynet3d.volumes import Volume, read_label, write_label
 
 IMAGE, LABEL = small_scan()

@@ -27,7 +27,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.serving_cases import finished_job, idle_server, listening_server
 from tests.small_runs import small_scan
 from ynet3d.serving.context import Context
-from ynet3d.serving.jobs import Job, State, Task
+from ynet3d.serving.job import Job, State, Task
 from ynet3d.serving.supervisor import Supervisor
 
 EXAMPLES = 20

@@ -17,7 +17,7 @@ from tests.dicom_files import write_ct_series
 from tests.serving_cases import context, do_corrections, idle_server, scan_file
 from tests.small_runs import save_constant_weights, small_scan
 from ynet3d.pipelines.extra_outputs import ExtraOutputs
-from ynet3d.serving.jobs import Task
+from ynet3d.serving.job import Task
 from ynet3d.serving.worker import work
 from ynet3d.volumes import Volume, read_label, read_volume, write_label
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ _pools = itertools.count()
 
 def in_threads(
     work: Callable[[Item], Result], items: Iterable[Item], *, workers: int
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """The results of `work`, in the order of `items`; up to `workers` at a time.
 
     Where memory is short, a thread of Python's pool can die between the work and the note that it

@@ -15,7 +15,8 @@ from ynet3d.errors import InputError, YnetError
 from ynet3d.pipelines.corrected_mask import check_corrected_mask
 from ynet3d.serving.access import address_of
 from ynet3d.serving.folders import JobFolders
-from ynet3d.serving.jobs import ACTIVE, Job, JobStore, State, Task, new_identifier
+from ynet3d.serving.job import ACTIVE, Job, State, Task
+from ynet3d.serving.jobs import JobStore, new_identifier
 from ynet3d.serving.metrics import Counters
 from ynet3d.serving.settings import ServerSettings
 from ynet3d.serving.supervisor import Supervisor

@@ -17,7 +17,7 @@ from pathlib import Path
 from ynet3d.errors import InputError, YnetError
 from ynet3d.files import WRITING, ensure_output_folder
 from ynet3d.pipelines.segmentations import SEGMENTATION
-from ynet3d.serving.jobs import Job
+from ynet3d.serving.job import Job
 
 IMAGE = "image.nii.gz"
 _IDENTIFIER = re.compile(r"[0-9a-f]{32}")

@@ -8,12 +8,11 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from ynet3d.errors import YnetError
+from ynet3d.serving.job import ACTIVE, Job, State, Task
 from ynet3d.volumes.formats import strip_suffix
 
 #: A job that was running when the server was killed starts again, but not for ever: it may be what
@@ -37,63 +36,6 @@ CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, task, number);
 CREATE INDEX IF NOT EXISTS jobs_by_series ON jobs (series);
 CREATE INDEX IF NOT EXISTS jobs_by_end ON jobs (finished);
 """
-
-
-class State(StrEnum):
-    """Where a job is."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class Task(StrEnum):
-    """What is to be done: find liver and tumours, or measure anew what a person has corrected."""
-
-    PREDICT = "predict"
-    CORRECT = "correct"
-
-
-ACTIVE = (State.QUEUED, State.RUNNING)
-
-
-@dataclass(frozen=True)
-class Job:
-    """One scan and what happens to it.
-
-    Attributes:
-        id: a random name, which says nothing of the patient.
-        number: counts the jobs of this server.
-        name: the uploaded file's own name, for the user alone.
-        file: its name on this disk.
-        stage, done, total: what is being done, and how many steps of it are behind.
-        message: one sentence for the user; failure: what the operator needs, without identifiers.
-        attempts: how often it was started.
-        revision: how often its mask was corrected.
-        series: SeriesInstanceUID, if it came as DICOM and has been read.
-        created, started, finished: seconds since 1970.
-    """
-
-    id: str
-    number: int
-    name: str
-    file: str
-    task: Task
-    state: State
-    stage: str
-    done: int
-    total: int
-    message: str
-    failure: str
-    notes: tuple[str, ...]
-    attempts: int
-    revision: int
-    series: str | None
-    created: float
-    started: float | None
-    finished: float | None
 
 
 class JobStore:

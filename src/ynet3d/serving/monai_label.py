@@ -23,7 +23,7 @@ from ynet3d import __version__
 from ynet3d.labels import RESEARCH_USE
 from ynet3d.pipelines.segmentations import SEGMENTATION, STATISTICS
 from ynet3d.serving.context import Context, context_of
-from ynet3d.serving.jobs import Job, State
+from ynet3d.serving.job import Job, State
 from ynet3d.serving.monai_label_images import (
     LABELS,
     datastore_counts,

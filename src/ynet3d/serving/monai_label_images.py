@@ -17,7 +17,8 @@ from ynet3d.labels import Label
 from ynet3d.serving.bodies import announced_bytes, counted
 from ynet3d.serving.context import Context
 from ynet3d.serving.folders import name_on_disk
-from ynet3d.serving.jobs import Job, State, new_identifier
+from ynet3d.serving.job import Job, State
+from ynet3d.serving.jobs import new_identifier
 from ynet3d.serving.uploads import TooLargeError, explained_full_disk
 from ynet3d.volumes.formats import volume_suffix
 

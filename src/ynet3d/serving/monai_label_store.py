@@ -16,7 +16,8 @@ from ynet3d.pipelines.corrected_mask import PREDICTED
 from ynet3d.pipelines.segmentations import SEGMENTATION
 from ynet3d.serving.context import Context, context_of
 from ynet3d.serving.folders import name_on_disk
-from ynet3d.serving.jobs import Job, State, new_identifier
+from ynet3d.serving.job import Job, State
+from ynet3d.serving.jobs import new_identifier
 from ynet3d.serving.monai_label_images import (
     LABELS,
     chunks_of,

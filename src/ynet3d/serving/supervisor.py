@@ -14,7 +14,8 @@ from contextlib import suppress
 from ynet3d.errors import YnetError
 from ynet3d.processes import python_path
 from ynet3d.serving.folders import JobFolders
-from ynet3d.serving.jobs import Job, JobStore, State, Task
+from ynet3d.serving.job import Job, State, Task
+from ynet3d.serving.jobs import JobStore
 from ynet3d.serving.settings import ServerSettings
 
 LOG = logging.getLogger("ynet3d.serving")

@@ -15,7 +15,8 @@ from starlette.concurrency import run_in_threadpool
 
 from ynet3d.errors import InputError, YnetError
 from ynet3d.serving.folders import JobFolders, hide_paths, name_on_disk, shown_name
-from ynet3d.serving.jobs import Job, JobStore, new_identifier
+from ynet3d.serving.job import Job
+from ynet3d.serving.jobs import JobStore, new_identifier
 from ynet3d.volumes.dicom_headers import is_dicom
 from ynet3d.volumes.formats import (
     DICOM_SUFFIXES,

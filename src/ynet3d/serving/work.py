@@ -10,7 +10,8 @@ from ynet3d.pipelines.extra_outputs import ExtraOutputs
 from ynet3d.pipelines.prediction import predict_file
 from ynet3d.pipelines.scans import targets_of
 from ynet3d.serving.folders import JobFolders
-from ynet3d.serving.jobs import Job, JobStore
+from ynet3d.serving.job import Job
+from ynet3d.serving.jobs import JobStore
 from ynet3d.volumes import Volume, write_volume
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from ynet3d.errors import YnetError
 from ynet3d.progress import Progress
 from ynet3d.progress import Task as ProgressTask
 from ynet3d.serving.folders import JobFolders, hide_paths
-from ynet3d.serving.jobs import Job, JobStore, State, Task
+from ynet3d.serving.job import Job, State, Task
+from ynet3d.serving.jobs import JobStore
 
 _SECONDS_BETWEEN_REPORTS = 0.2
 

@@ -32,6 +32,12 @@ class RunState:
     peak_memory_bytes: int = 0  # of the device, on a CPU of the process; 0: not known
     history: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def mean_loss(self) -> float | None:
+        """Over the steps of the running epoch that counted."""
+        counted = self.step - self.skipped
+        return self.loss_sum / counted if counted else None
+
 
 def save_checkpoint(
     folder: Path,

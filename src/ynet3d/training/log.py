@@ -83,3 +83,13 @@ class RunLog:
             if name != "epoch" and value is not None:
                 self._events.add_scalar(name, value, row["epoch"])
         self._events.flush()
+
+
+def progress_note(state: RunState) -> str:
+    """What is said beside the progress: the epoch, its loss so far, the last Dice."""
+    loss = "-" if state.mean_loss is None else f"{state.mean_loss:.3f}"
+    text = f"epoch {state.epoch + 1}, loss {loss}"
+    for row in reversed(state.history):
+        if row["dice_liver"] is not None:
+            return f"{text}, Dice liver {row['dice_liver']:.3f} tumour {row['dice_tumour']:.3f}"
+    return text

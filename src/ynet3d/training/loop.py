@@ -32,14 +32,15 @@ from ynet3d.training.checkpoint import RunState, load_checkpoint, save_checkpoin
 from ynet3d.training.data import TrainingData, TrainingResult, prepared, synthesis_maps
 from ynet3d.training.deep_supervision import DeepSupervision
 from ynet3d.training.distributed import Group, alone
-from ynet3d.training.log import RECIPE, RunLog, write_recipe
+from ynet3d.training.keeping import Keeper
+from ynet3d.training.log import RECIPE, RunLog, progress_note, write_recipe
 from ynet3d.training.loss import make_loss
 from ynet3d.training.sampling import Sampler
 from ynet3d.training.schedule import Schedule
 from ynet3d.training.starting import check_agreement, check_run, check_sharing
 from ynet3d.training.step import make_step, samples_at_once, wants_checkpoints
-from ynet3d.training.validation import NO_VALIDATION, RULE, StoppedError, validate
-from ynet3d.weights import Weights, initial_network, save_weights
+from ynet3d.training.validation import NO_VALIDATION, RULE, StoppedError
+from ynet3d.weights import Weights, initial_network
 from ynet3d.weights.widening import widened
 
 _SECONDS_BETWEEN_CHECKPOINTS = 300.0
@@ -141,9 +142,10 @@ class _Run:
         store = CaseCache(cache, self.recipe.preprocessing)
         data, group, progress = self.data, self.group, self.progress
         cases = prepared(store, data.training, group, progress, title="Preparing training cases")
-        self.validation = prepared(
+        validation = prepared(
             store, data.validation, group, progress, title="Preparing validation cases"
         )
+        self.keeper = Keeper(self.folder, self.recipe, data, validation, group)
         size = self.recipe.patches.size if self.recipe.patches else cases[0].image.shape
         at_once = samples_at_once(self.recipe.training, self.group)
         if wants_checkpoints(self.recipe, size, self.device, samples=at_once):
@@ -168,7 +170,7 @@ class _Run:
 
     def go(self, stop: threading.Event) -> bool:
         """Train to the end; False if `stop` was set on the way."""
-        self.progress.say(RULE if self.validation else NO_VALIDATION)
+        self.progress.say(RULE if self.keeper.validation else NO_VALIDATION)
         self.gradients = make_step(
             self.network, self.loss, self.recipe.training, self.supervision, self.group
         )
@@ -205,7 +207,7 @@ class _Run:
         self.network.train()
         for image, label in self._batches(state.epoch, state.step):
             self._step(image, label)
-            task.advance(note=self._note())
+            task.advance(note=progress_note(self.state))
             now = time.monotonic()
             spent, started = now - started, now
             state.seconds, stopping = self.group.agreed(state.seconds + spent, stop.is_set())
@@ -218,7 +220,7 @@ class _Run:
                 saved = now
         row: dict[str, Any] = {
             "epoch": state.epoch + 1,
-            "train_loss": self._mean_loss,
+            "train_loss": self.state.mean_loss,
             "dice_liver": None,
             "dice_tumour": None,
             "learning_rate": state.learning_rate,
@@ -227,7 +229,7 @@ class _Run:
         last = self._over
         if last or (state.epoch + 1) % self.recipe.training.validate_every == 0:
             try:
-                row |= self._keep(stop)
+                row |= self.keeper.keep(self.network, self.average, state, stop)
             except StoppedError:
                 spent = time.monotonic() - started
                 state.seconds, _ = self.group.agreed(state.seconds + spent, stop=True)
@@ -289,66 +291,3 @@ class _Run:
             mixed = self.recipe.training.mixed_precision and computes_in_bfloat16(self.device)
             raise not_finite.given_up(step, self.network, mixed=mixed)
         self.progress.say(not_finite.notice(step))
-
-    @property
-    def _mean_loss(self) -> float | None:
-        """Over the steps of the running epoch that counted."""
-        counted = self.state.step - self.state.skipped
-        return self.state.loss_sum / counted if counted else None
-
-    def _keep(self, stop: threading.Event) -> dict[str, float]:
-        """Save the averaged weights as "last", and as "best" if no others did better; their Dice.
-
-        Without validation cases the last weights are the best.
-
-        Raises:
-            StoppedError: `stop` was set before the end of validation; nothing has changed.
-        """
-        kept = self.average or self.network.state_dict()
-        trained = copy_of(self.network)
-        self.network.load_state_dict(kept)
-        scores: dict[str, float] = {}
-        about: dict[str, Any] = {"on": NO_VALIDATION}
-        score = self.state.best
-        if self.validation:
-            try:
-                scores = validate(
-                    self.network,
-                    self.validation,
-                    self.recipe,
-                    device=self.device,
-                    group=self.group,
-                    stop=stop.is_set,
-                )
-            except StoppedError:
-                self.network.load_state_dict(trained)
-                raise
-            about = {
-                "on": f"{len(self.validation)} validation cases, network grid",
-                "rule": RULE,
-            }
-            score = (scores["dice_liver"] + scores["dice_tumour"]) / 2
-        names = ["last"]
-        if score > self.state.best or not self.validation:
-            self.state.best = score
-            names.append("best")
-        rounded = {name: round(value, 4) for name, value in scores.items()}
-        for name in names if self.group.first else []:
-            save_weights(
-                self.folder / f"{name}.safetensors",
-                self.network.state_dict(),
-                self.recipe,
-                training_data=self.data.facts(),
-                metrics={**rounded, "epoch": self.state.epoch + 1, **about},
-            )
-        self.network.load_state_dict(trained)
-        self.network.train()
-        return scores
-
-    def _note(self) -> str:
-        loss = "-" if self._mean_loss is None else f"{self._mean_loss:.3f}"
-        text = f"epoch {self.state.epoch + 1}, loss {loss}"
-        for row in reversed(self.state.history):
-            if row["dice_liver"] is not None:
-                return f"{text}, Dice liver {row['dice_liver']:.3f} tumour {row['dice_tumour']:.3f}"
-        return text

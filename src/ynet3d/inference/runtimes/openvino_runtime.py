@@ -94,6 +94,8 @@ class OpenVinoForward:
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            # Each process would bind its threads to the first cores, and leave the others idle.
+            "ENABLE_CPU_PINNING": False,
         }
         if cache is not None:
             settings["CACHE_DIR"] = str(cache)
