@@ -106,3 +106,14 @@ def test_a_process_that_fails_or_hangs_ends_all_with_one_sentence(
     resumed = train_on_dataset(data, run, resume=True, device="cpu", progress=quiet)
     assert resumed.finished
     assert resumed.epochs == 9
+
+
+@pytest.mark.parametrize("command", [("experiment", "SUITE"), ("cross-validate", "DATA")])
+def test_other_commands_are_refused(command: tuple[str, str], tmp_path: Path) -> None:
+    script = (distributed_runs.__file__, "failing", *command, "-o", tmp_path / "out")
+    process = torchrun(2, *script)
+    _, errors = sentences(process)
+    assert process.returncode != 0
+    assert len(errors) == 1, errors
+    assert f"2 processes of ynet3d {command[0]}" in errors[0]
+    assert list(tmp_path.iterdir()) == []

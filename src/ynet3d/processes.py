@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
+
+from ynet3d.errors import AlreadyToldError, InputError
+
+#: torchrun ends all processes as soon as one has ended: the first one has to have spoken.
+_SECONDS_TO_TELL = 2.0
 
 
 def python_path() -> str:
@@ -23,3 +29,22 @@ def how_it_ended(code: int | None) -> str:
         name = f" ({signal.Signals(-code).name})"
     reason = ", most likely because memory ran out" if -code == signal.SIGKILL else ""
     return f"was ended by signal {-code}{name}{reason}"
+
+
+def check_alone(command: str) -> None:
+    """Refuse a command that several processes of one torchrun would each do in full.
+
+    Raises:
+        InputError: it is one of several.
+        AlreadyToldError: likewise, and the first process says so.
+    """
+    size = os.environ.get("WORLD_SIZE", "1")
+    if "TORCHELASTIC_RUN_ID" not in os.environ or size == "1":
+        return
+    if os.environ.get("RANK") != "0":
+        time.sleep(_SECONDS_TO_TELL)
+        raise AlreadyToldError
+    raise InputError(
+        f"torchrun started {size} processes of ynet3d {command}, and each would do all of it into "
+        "the same files: only ynet3d train shares its work among them. Start it without torchrun."
+    )

@@ -37,6 +37,7 @@ from ynet3d.cli import (
     weights,
 )
 from ynet3d.errors import AlreadyToldError, YnetError, is_out_of_memory
+from ynet3d.processes import check_alone
 
 app = typer.Typer(
     name="ynet3d",
@@ -81,11 +82,13 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand not in (None, "train"):
+        check_alone(str(context.invoked_subcommand))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
