@@ -73,6 +73,21 @@ def test_dice_against_cost(tmp_path: Path, figures: list[Figure]) -> None:
     assert 0.65 < high < 1.0
 
 
+@pytest.mark.parametrize(
+    ("flop", "named"), [([12e9], ["12G"]), ([15e9, 55e9], ["15G", "55G"]), ([15e9, 15.1e9], [])]
+)
+def test_few_costs_are_named_on_the_axis(
+    flop: list[float], named: list[str], tmp_path: Path, figures: list[Figure]
+) -> None:
+    network = [CostPoint(f"n{cost}", 1e6, cost, 0.9, 0.5) for cost in flop]
+    save_dice_against_cost(network, tmp_path / "cost.png")
+    axis = figures[0].axes[2].xaxis
+    ticks = [text.get_text().replace("\N{THIN SPACE}", "") for text in axis.get_majorticklabels()]
+    assert [word for word in named if word not in ticks] == []
+    if named:
+        assert ticks == named
+
+
 def test_nothing_measured(tmp_path: Path, figures: list[Figure]) -> None:
     save_dice_against_cost([], tmp_path / "none.png")
     save_dice_against_cost(

@@ -62,7 +62,7 @@ FAULTS = {
         "a byte of weights changed, or they are cut there", spoilt_bytes.weights, 2000, 60
     ),
     "memory-prediction": Planned("memory limit during prediction", little_memory.prediction, 40, 2),
-    "memory-training": Planned("memory limit during training", little_memory.training, 30, 0),
+    "memory-training": Planned("memory limit during training", little_memory.training, 30, 2),
     "nan-some": Planned("some steps without a number", no_number.some, 10, 1),
     "nan-all": Planned("no step with a number any more", no_number.all_from, 10, 1),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,6 +23,8 @@ Interval = tuple[float, float]
 COSTS = {"flop": "FLOP of one forward pass", "parameters": "Parameters"}
 _CLASSES = {"liver": style.PLOT_LIVER, "tumour": style.PLOT_TUMOUR}
 _SMALLEST_SPAN = 0.08  # of the Dice axis, so that noise is not drawn as a difference
+#: Up to so many different costs are named on the axis themselves.
+_FEW_COSTS = 3
 
 
 class DicePoint(Protocol):
@@ -125,14 +128,20 @@ def save_dice_against_cost(
 
 
 def _prepare(axes: Axes, points: Sequence[DicePoint], cost: str, class_name: str) -> None:
-    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import EngFormatter, FixedLocator, LogLocator, NullFormatter, NullLocator
 
     costs = [float(getattr(point, cost)) for point in points] or [1e6, 1e9]
     axes.set_xscale("log")
     room = max(1.25, (max(costs) / min(costs)) ** 0.12)
     axes.set_xlim(min(costs) / room, max(costs) * room)
     decades = math.log10(max(costs) / min(costs)) if min(costs) > 0 else 0.0
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2 else (1,)))
+    different = sorted(set(costs))
+    apart = all(after / before > room for before, after in pairwise(different))
+    if len(different) <= _FEW_COSTS and apart:  # such as budgets
+        axes.xaxis.set_major_locator(FixedLocator(different))
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2 else (1,)))
     axes.xaxis.set_major_formatter(EngFormatter(sep="\N{THIN SPACE}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(*_dice_limits(points, class_name))
