@@ -24,7 +24,7 @@ from ynet3d.preprocessing import (
 )
 from ynet3d.progress import Progress
 from ynet3d.recipes import Recipe, Training
-from ynet3d.training import TrainingData, make_loss, train
+from ynet3d.training import TrainingData, keeping, make_loss, train
 from ynet3d.training import loop as loop_module
 from ynet3d.training.sampling import Sampler
 from ynet3d.training.validation import validate
@@ -248,7 +248,7 @@ def test_asked_to_end_during_validation(
                     progress.stop.set()
                 return validate(*words, **more)
 
-            patch.setattr(loop_module, "validate", stopping)
+            patch.setattr(keeping, "validate", stopping)
             result = train(data, parts, recipe, device="cpu", resume=epoch > 0, progress=progress)
         assert not result.finished
     assert train(data, parts, recipe, device="cpu", resume=True, progress=QUIET).finished
