@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import Future
 
 import pytest
 
+from ynet3d import threads
 from ynet3d.threads import in_threads
 
 
@@ -94,3 +97,30 @@ def test_a_thread_that_dies_in_the_pool_is_missed(
     with pytest.raises(MemoryError, match="a thread died"):
         list(in_threads(work, range(6), workers=2))
     assert time.monotonic() - begun < 30
+
+
+def test_without_room_for_threads_it_is_done_in_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(*_: object) -> None:
+        raise OSError("Cannot allocate memory")
+
+    monkeypatch.setattr(threads.mmap, "mmap", no_room)
+    here = threading.current_thread()
+    found = list(in_threads(lambda item: (item, threading.current_thread()), [1, 2], workers=2))
+    assert found == [(1, here), (2, here)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a limit of address space: Linux")
+def test_a_limit_of_memory_is_no_room() -> None:
+    """In a process of its own, as the limit cannot be taken back."""
+    code = """
+import resource, threading
+from ynet3d import threads
+from ynet3d.threads import in_threads
+work = lambda item: threading.current_thread() is threading.main_thread()
+print(list(in_threads(work, range(2), workers=2)))
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 30 * 2**20,) * 2)
+print(list(in_threads(work, range(2), workers=2)))
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.split("\n")[:2] == ["[False, False]", "[True, True]"]

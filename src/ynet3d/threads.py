@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import mmap
 import threading
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -12,6 +13,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _SECONDS_BETWEEN_LOOKS = 1.0
+#: Of address space: a thread's stack, and what Python needs to start it.
+_BYTES_OF_A_THREAD = 24 * 2**20
 _pools = itertools.count()
 
 
@@ -20,8 +23,10 @@ def in_threads(
 ) -> Generator[Result]:
     """The results of `work`, in the order of `items`; up to `workers` at a time.
 
-    Where memory is short, a thread of Python's pool can die between the work and the note that it
-    has ended, and whoever waits for that note waits for ever: here, they look who still lives.
+    Where memory is short, Python's threads leave others waiting for ever: one that dies before it
+    has noted that it has started (`Thread.start` waits for that), and one of a pool that dies
+    between the work and the note that it has ended. Here, none is started without room for it (the
+    work is done in this thread instead), and who waits looks who still lives.
 
     Raises:
         MemoryError: a thread died.
@@ -30,6 +35,9 @@ def in_threads(
     Where it ends early, by an error or because nobody asks on, items that were begun are finished
     and the others left out.
     """
+    if not _is_room(workers):
+        yield from map(work, items)
+        return
     begun: dict[int, threading.Thread] = {}
 
     def noted(number: int, item: Item) -> Result:
@@ -47,6 +55,15 @@ def in_threads(
             yield future.result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _is_room(threads: int) -> bool:
+    """Whether the system would give the memory that so many threads need to start."""
+    try:
+        mmap.mmap(-1, threads * _BYTES_OF_A_THREAD).close()
+    except (OSError, MemoryError):
+        return False
+    return True
 
 
 def _is_lost(future: Future[Result], thread: threading.Thread | None, pool: str) -> bool:

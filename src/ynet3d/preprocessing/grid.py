@@ -76,7 +76,9 @@ def to_network_grid(volume: Volume, preprocessing: Preprocessing) -> npt.NDArray
     workers = torch.get_num_threads()
     for start in range(0, depth, step):
         # Several slices at once, because torch's threads cost time at each call.
-        batch = np.stack(list(in_threads(mixed, rows[start : start + step], workers=workers)))
+        few = rows[start : start + step]
+        slices = map(mixed, few) if workers == 1 else in_threads(mixed, few, workers=workers)
+        batch = np.stack(list(slices))
         if batch.shape[1:] != (height, width):
             batch = F.interpolate(
                 torch.from_numpy(batch)[:, None],
