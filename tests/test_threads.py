@@ -11,7 +11,6 @@ from concurrent.futures import Future
 
 import pytest
 
-from ynet3d import threads
 from ynet3d.threads import in_threads
 
 
@@ -99,28 +98,17 @@ def test_a_thread_that_dies_in_the_pool_is_missed(
     assert time.monotonic() - begun < 30
 
 
-def test_without_room_for_threads_it_is_done_in_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_room(*_: object) -> None:
-        raise OSError("Cannot allocate memory")
-
-    monkeypatch.setattr(threads.mmap, "mmap", no_room)
-    here = threading.current_thread()
-    found = list(in_threads(lambda item: (item, threading.current_thread()), [1, 2], workers=2))
-    assert found == [(1, here), (2, here)]
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="a limit of address space: Linux")
-def test_a_limit_of_memory_is_no_room() -> None:
+def test_no_thread_is_started_without_room_for_it() -> None:
     """In a process of its own, as the limit cannot be taken back."""
     code = """
-import resource, threading
-from ynet3d import threads
+import resource
 from ynet3d.threads import in_threads
-work = lambda item: threading.current_thread() is threading.main_thread()
-print(list(in_threads(work, range(2), workers=2)))
+print(list(in_threads(str, range(2), workers=2)))
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + 30 * 2**20,) * 2)
-print(list(in_threads(work, range(2), workers=2)))
+resource.setrlimit(resource.RLIMIT_AS, (used + 20 * 2**20,) * 2)
+list(in_threads(print, range(2), workers=2))
 """
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.split("\n")[:2] == ["[False, False]", "[True, True]"]
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert told.stdout == "['0', '1']\n"
+    assert told.stderr.endswith("MemoryError: no room for 2 threads\n")

@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 #: Of address space: a thread's stack, and what Python needs to start it.
-_BYTES_OF_A_THREAD = 24 * 2**20
+_BYTES_OF_A_THREAD = 12 * 2**20
 _pools = itertools.count()
 
 
@@ -25,19 +25,17 @@ def in_threads(
 
     Where memory is short, Python's threads leave others waiting for ever: one that dies before it
     has noted that it has started (`Thread.start` waits for that), and one of a pool that dies
-    between the work and the note that it has ended. Here, none is started without room for it (the
-    work is done in this thread instead), and who waits looks who still lives.
+    between the work and the note that it has ended. Here, none is started without room for it, and
+    who waits looks who still lives.
 
     Raises:
-        MemoryError: a thread died.
+        MemoryError: there is no room for the threads, or one died.
         Exception: what `work` raised, of the first item in order.
 
     Where it ends early, by an error or because nobody asks on, items that were begun are finished
     and the others left out.
     """
-    if not _is_room(workers):
-        yield from map(work, items)
-        return
+    _check_room(workers)
     begun: dict[int, threading.Thread] = {}
 
     def noted(number: int, item: Item) -> Result:
@@ -57,13 +55,12 @@ def in_threads(
         pool.shutdown(cancel_futures=True)
 
 
-def _is_room(threads: int) -> bool:
-    """Whether the system would give the memory that so many threads need to start."""
+def _check_room(threads: int) -> None:
+    """Make sure that the system would give the memory that so many threads need to start."""
     try:
         mmap.mmap(-1, threads * _BYTES_OF_A_THREAD).close()
-    except (OSError, MemoryError):
-        return False
-    return True
+    except OSError as error:
+        raise MemoryError(f"no room for {threads} threads") from error
 
 
 def _is_lost(future: Future[Result], thread: threading.Thread | None, pool: str) -> bool:
