@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 from typing import NoReturn
@@ -13,7 +14,13 @@ from small_runs import small_scan
 from ynet3d.datasets import Case, LabelFile
 from ynet3d.errors import InputError, YnetError
 from ynet3d.labels import Label
-from ynet3d.preprocessing import CaseCache, cache, label_to_network_grid, to_network_grid
+from ynet3d.preprocessing import (
+    CaseCache,
+    PreparedCase,
+    cache,
+    label_to_network_grid,
+    to_network_grid,
+)
 from ynet3d.progress import Progress
 from ynet3d.recipes import Preprocessing
 from ynet3d.volumes import write_label, write_volume
@@ -249,3 +256,17 @@ def test_a_missing_file_is_named(case: Case, folder: Path) -> None:
     case.image.unlink()
     with pytest.raises(InputError, match=r"volume\.nii\.gz"):
         CaseCache(folder, PREPROCESSING).get(case)
+
+
+def test_too_little_memory_to_read_a_prepared_case_is_said_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    case = PreparedCase("a", tmp_path, {})
+    with pytest.raises(YnetError, match="start again"):
+        _ = case.image
+    monkeypatch.setattr(np, "load", no_memory)
+    with pytest.raises(OSError, match="Cannot allocate memory"):
+        _ = case.image

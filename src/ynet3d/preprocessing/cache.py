@@ -17,7 +17,7 @@ import torch
 from ynet3d.cache_entries import cache_entry, is_whole
 from ynet3d.components import voxels_of
 from ynet3d.datasets import Case
-from ynet3d.errors import InputError, YnetError
+from ynet3d.errors import InputError, YnetError, is_out_of_memory
 from ynet3d.labels import Label
 from ynet3d.preprocessing.cropping import cropped, liver_box
 from ynet3d.preprocessing.grid import label_to_network_grid, to_network_grid
@@ -63,6 +63,8 @@ class PreparedCase:
         try:
             return _stored(self.folder, part, mmap_mode="r")
         except (OSError, ValueError) as error:
+            if is_out_of_memory(error):
+                raise
             raise YnetError(
                 f"The prepared case {self.name} in {self.folder} cannot be read any more "
                 f"({error}): start again (a run: with --resume), and it is prepared anew."
