@@ -83,9 +83,10 @@ def test_few_costs_are_named_on_the_axis(
     save_dice_against_cost(network, tmp_path / "cost.png")
     axis = figures[0].axes[2].xaxis
     ticks = [text.get_text().replace("\N{THIN SPACE}", "") for text in axis.get_majorticklabels()]
-    assert [word for word in named if word not in ticks] == []
     if named:
         assert ticks == named
+    else:  # too close to be told apart
+        assert "15.1G" not in ticks
 
 
 def test_nothing_measured(tmp_path: Path, figures: list[Figure]) -> None:

@@ -42,9 +42,14 @@ def check_alone(command: str) -> None:
     if "TORCHELASTIC_RUN_ID" not in os.environ or size == "1":
         return
     if os.environ.get("RANK") != "0":
-        time.sleep(_SECONDS_TO_TELL)
-        raise AlreadyToldError
+        raise told_by_another()
     raise InputError(
         f"torchrun started {size} processes of ynet3d {command}, and each would do all of it into "
         "the same files: only ynet3d train shares its work among them. Start it without torchrun."
     )
+
+
+def told_by_another() -> AlreadyToldError:
+    """How a process ends without a word, once the one that says why has had the time to."""
+    time.sleep(_SECONDS_TO_TELL)
+    return AlreadyToldError()

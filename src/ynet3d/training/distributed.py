@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,12 +19,11 @@ import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
 from ynet3d.devices import choose_device
-from ynet3d.errors import AlreadyToldError, InputError, YnetError
+from ynet3d.errors import InputError, YnetError
+from ynet3d.processes import told_by_another
 
 #: How long a process waits for one that neither answers nor has ended.
 LONGEST_WAIT = timedelta(minutes=10)
-#: torchrun ends all processes as soon as one has ended: the one that says why comes first.
-_SECONDS_TO_TELL = 2.0
 
 
 @dataclass(frozen=True)
@@ -135,8 +133,7 @@ def _told_once(error: Exception, store: Any) -> Exception:
     except Exception:  # the store has gone with its process
         first = not _of_another(error)
     if not first:
-        time.sleep(_SECONDS_TO_TELL)
-        return AlreadyToldError()
+        return told_by_another()
     if _of_another(error):
         return YnetError(
             "Another process of this training has ended or does not answer, so all end. The last "
